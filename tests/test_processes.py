@@ -25,7 +25,7 @@ def bare(monkeypatch):
         ({'SLURM_NTASKS': '8', 'SLURM_PROCID': '0'}, 'none', None),
         ({'SLURM_STEP_ID': '0'}, 'none', None),
         # A launcher without its environment.
-        ({'WORLD_SIZE': '2'}, 'pytorch', 'finds no RANK.*start it with torchrun'),
+        ({'WORLD_SIZE': '2'}, 'pytorch', 'needs RANK.*start the command with torchrun'),
         ({'WORLD_SIZE': '2'}, 'slurm', 'SLURM_PROCID.*srun'),
     ],
 )

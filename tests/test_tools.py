@@ -96,8 +96,8 @@ def test_ctrl_c_reports_once_from_where_resume_continues(tmp_path, short_run):
         error = process.stderr.read()
     assert process.returncode == 130
     message = re.fullmatch(
-        rf'interrupted at (\d+); last checkpoint {tmp_path}/iter_(\d+).pth; --resume continues at '
-        r'(\d+)\n',
+        r'interrupted at iteration (\d+): --resume continues at iteration (\d+), from the last '
+        rf'checkpoint \({tmp_path}/iter_(\d+).pth\)\n',
         error,
     )
     assert message, error

@@ -97,7 +97,7 @@ def test_a_model_of_other_classes_or_of_a_head_without_type_is_refused(domains, 
         test(path, 'none.pth', str(tmp_path))
     path = config(domains, 'prepared-512x512.py', 'south')
     path.write_text(path.read_text() + 'model["auxiliary_head"] = dict(num_classes=2)\n')
-    with pytest.raises(UserError, match='auxiliary_head has num_classes and no type'):
+    with pytest.raises(UserError, match='auxiliary_head has num_classes but no type'):
         train(path, str(tmp_path))
     # The config of the page has six classes, and the folders of the page.
     cfg = load_config(ROOT / 'configs/depthda/depthda_convnext-b-s_1xb4-40k_prepared-512x512.py')

@@ -117,7 +117,7 @@ def test_a_broken_scene_is_skipped_or_stops_the_run(predict, warnings, tmp_path,
     ends = ['.gpkg', '.json', '.tif', '.tif.aux.xml', '_model.json']
     assert visible(tmp_path / 'skipped') == [stem + end for stem in 'ac' for end in ends]
     status, printed, errors = predict('scenes', '--out', 'stopped', '--vector')
-    assert status == 2 and 'b.tif cannot be read to its end' in errors
+    assert status == 2 and 'b.tif cannot be read completely' in errors
     # The first map is complete, and so are its polygons.
     assert visible(tmp_path / 'stopped') == ['a.gpkg', 'a.tif', 'a.tif.aux.xml']
     assert 'stopped/a.gpkg' in printed
@@ -133,13 +133,13 @@ def test_a_scene_without_a_place_is_allowed_and_named(predict, warnings, tmp_pat
 
 def test_without_a_date_there_is_no_item_and_a_line_says_why(predict, warnings, tmp_path, scenes):
     status, *_ = predict('scenes/a.tif', '--out', 'map.tif', '--stac')
-    reason = 'scenes/a.tif has no date, so no STAC item is written: give --datetime'
+    reason = 'scenes/a.tif has no date, so no STAC item is written: set --datetime'
     assert status == 0 and reason in warnings
     assert not list(tmp_path.glob('*.json'))
     with rasterio.open(scenes / 'a.tif', 'r+') as raster:
         raster.update_tags(TIFFTAG_DATETIME='2020:05:06 07:08:09')
     predict('scenes/a.tif', '--out', 'map.tif', '--stac')
-    assert 'TIFFTAG_DATETIME, which may be when the file was written' in warnings[-1]
+    assert 'TIFFTAG_DATETIME, which may be the time when the file' in warnings[-1]
     item = json.loads((tmp_path / 'map.json').read_text())
     assert item['properties']['datetime'] == '2020-05-06T07:08:09Z'
 
@@ -157,13 +157,13 @@ def test_inputs_are_never_overwritten(predict, tmp_path, values, scenes):
         (('scenes', '--out', 'scenes'), 'scenes/a.tif'),
     ):
         status, _, errors = predict(*given)
-        assert status == 2 and f'{name} is read, and would be overwritten' in errors
+        assert status == 2 and f'{name} is an input and would be overwritten' in errors
     assert (picture.read_bytes(), area.read_bytes()) == before
     assert predict('town.png', '--out', 'town.tif')[0] == 0
     write_raster(tmp_path / 'more/a.tif', values)
     write_raster(tmp_path / 'more/a_confidence.tif', values)
     status, _, errors = predict('more', '--out', 'out', '--confidence')
-    assert status == 2 and 'two scenes would have the file out/a_confidence.tif' in errors
+    assert status == 2 and 'two scenes would write out/a_confidence.tif' in errors
 
 
 def test_what_cannot_be_read_or_written_is_one_sentence(predict, tmp_path, values, scenes):
@@ -173,13 +173,13 @@ def test_what_cannot_be_read_or_written_is_one_sentence(predict, tmp_path, value
     (tmp_path / 'text.tif').write_text('no image')
     (tmp_path / 'file').touch()
     cases = [
-        (('one.tif',), 'one.tif has 1 band and this model reads 3: give an image that has them.'),
-        (('four.tif',), 'four.tif has 4 bands and this model reads 3: name them with --bands'),
-        (('empty.tif',), 'empty.tif has no pixel with data'),
-        (('scenes/b.tif',), 'scenes/b.tif cannot be read to its end (b.tif, band 1: IReadBlock'),
+        (('one.tif',), 'one.tif has 1 band, but this model reads 3: use an image that has them.'),
+        (('four.tif',), 'four.tif has 4 bands, but this model reads 3: select them with --bands'),
+        (('empty.tif',), 'empty.tif has no pixels with data'),
+        (('scenes/b.tif',), 'scenes/b.tif cannot be read completely (b.tif, band 1: IReadBlock'),
         (('text.tif',), 'text.tif cannot be read'),
         (('none.tif',), 'there is no scene none.tif'),
-        (('scenes/a.tif', '--datetime', 'June'), '--datetime June: give the moment'),
+        (('scenes/a.tif', '--datetime', 'June'), '--datetime June is not a date'),
         (('scenes/a.tif', '--window', '0'), '--window 0'),
         (('scenes/a.tif', '--reference', 'one.tif', '--bands', '9', '2', '1'), 'no band 9'),
     ]

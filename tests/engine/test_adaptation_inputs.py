@@ -50,8 +50,16 @@ def crops(height, width):
     'method, options, message',
     [
         (RARE, {f'{TARGET}.data_root': 'nowhere'}, 'there is no folder nowhere (data_root): make'),
-        (RARE, crops(64, 64), 'crop_size=(64, 64), and the source has crops of (128, 128): give'),
-        (RARE, crops(256, 256), 'crop_size=(256, 256), and the source has crops of (128, 128)'),
+        (
+            RARE,
+            crops(64, 64),
+            'crop_size is (64, 64), but the source domain has crops of (128',
+        ),
+        (
+            RARE,
+            crops(256, 256),
+            'crop_size is (256, 256), but the source domain has crops of (',
+        ),
         (OWN, {f'{TARGET}.depth': None}, 'got images of 3 channels but needs 3 optical bands and'),
         (
             EVERY,
@@ -71,7 +79,10 @@ def crops(height, width):
         (
             RARE,
             {'model.segmentor.test_cfg.stride': (256, 256)},
-            'model.segmentor.test_cfg: windows of (128, 128) every (256, 256) pixels leave gaps',
+            (
+                'model.segmentor.test_cfg: windows of (128, 128) pixels with a stride of '
+                '(256, 256) leave gaps'
+            ),
         ),
     ],
 )
@@ -125,8 +136,8 @@ def test_small_target_images_with_labels_and_without_depth_are_adapted_to_with_w
     runner = train(config_of(OWN), str(tmp_path / 'run'), cfg_options=options)
     logged = next((tmp_path / 'run').glob('*/*.log')).read_text()
     assert '12 of 12 sampled training tiles are smaller than the crop of 128×128' in logged
-    assert '12 of 12 sampled training depth maps hold no depth at all' in logged
-    assert 'the target dataset has labels: no loss reads them' in logged
+    assert '12 of 12 sampled training depth maps have no pixel with depth' in logged
+    assert 'the target dataset has labels, which no loss reads' in logged
     labels = runner.model.last_labels
     assert (labels[:, 96:] == 255).all() and (labels[:, :, 80:] == 255).all()
     assert (labels[:, :96, :80] != 255).all()

@@ -99,10 +99,10 @@ def test_depth_is_saved_beside_the_mask(trained, tmp_path):
 def test_depth_of_a_model_that_predicts_none_is_refused(trained, tmp_path):
     folder, options = trained
     keep = dict(save_depth=str(tmp_path / 'depth'), cfg_options=options)
-    with pytest.raises(UserError, match='--tta averages class scores only'):
+    with pytest.raises(UserError, match='--tta averages class scores, but not depth'):
         test(CONFIG, folder / 'iter_4.pth', str(tmp_path), tta=True, **keep)
     without = {key: value for key, value in options.items() if 'weights' not in key}
-    with pytest.raises(UserError, match='EncoderDecoder of this config predicts no depth'):
+    with pytest.raises(UserError, match='EncoderDecoder of this config does not predict depth'):
         test(
             CONFIG.with_name('depthda_tiny_u2r.py'),
             folder / 'iter_4.pth',

@@ -107,8 +107,8 @@ def test_two_trainings_never_write_to_one_folder(trained, tmp_path):
         other.stdout.readline()
         for resume in (False, True):
             assert refusal(train, CONFIG, str(tmp_path), resume=resume, cfg_options=options) == (
-                f'another process is writing to {tmp_path}: wait until it ends, or give this '
-                'training a --work-dir of its own.'
+                f'another process is writing to {tmp_path}: wait until it ends, or use another '
+                '--work-dir for this training.'
             )
         assert [path.name for path in tmp_path.iterdir()] == ['.training.lock']
         # A check writes nothing, and a finished run has nothing to do.
@@ -150,7 +150,7 @@ def test_a_resumed_run_keeps_its_optimiser_and_schedule(trained, tmp_path, key, 
     assert refusal(
         train, CONFIG, str(tmp_path), resume=True, cfg_options=options | {key: value}
     ) == (
-        f'{last} is of a run with {key}={old}, which a resumed run keeps, and this one has '
+        f'{last} comes from a run with {key}={old}, which a resumed run keeps, but this run has '
         f'{value}: resume with --cfg-options {key}={old}, or start from the weights with '
         f'load_from={last} in another --work-dir.'
     )
@@ -197,7 +197,7 @@ def test_the_config_s_own_resume_in_an_empty_folder_starts_as_without(trained, t
     assert equal(weights(folder / 'iter_2.pth'), weights(tmp_path / 'iter_2.pth'))
     # The log has what the user should know.
     log = next(tmp_path.glob('2*/*.log')).read_text()
-    assert 'nothing to resume' in log and 'test images are training images too' in log
+    assert 'nothing to resume' in log and 'test images are also training images' in log
 
 
 def test_resume_continues_the_last_run_and_keeps_a_config_that_repeats_it(trained, tmp_path):

@@ -130,8 +130,9 @@ def test_a_test_in_the_folder_of_a_training_leaves_its_config(trained, tmp_path,
     test(CONFIG, tmp_path / 'iter_4.pth', str(tmp_path), str(out), cfg_options=options)
     assert (tmp_path / CONFIG.name).read_text() == '# of the training'
     assert (
-        f'warning: --out {out} holds 4 PNG of images that this test does not predict (a.png, '
-        'b.png, c.png, …): give another folder to keep the maps of this test apart.'
+        f'warning: --out {out} already contains 4 PNG files of images that this test does not '
+        'predict (a.png, b.png, c.png, …): use another folder to keep the maps of this test '
+        'separate.'
     ) in capsys.readouterr().out
 
 
@@ -158,9 +159,9 @@ def test_an_impossible_submission_is_refused_before_the_images_are_predicted(
     with pytest.raises(UserError, match='missing'):
         submit(submission=str(tmp_path / 'u2r.zip'), against=str(sample / 'Train/Rural/images_png'))
     assert refusal(submit, submission=str(tmp_path / 'u2r.zip')) == (
-        f'--submission: {CONFIG} tests 3 images of {sample} (Rural, Test), and none of them is a '
-        'test image of LoveDA: use a config with -server in its name, or give the folder of the '
-        'test images with --against DIR.'
+        f'--submission: {CONFIG} tests 3 images of {sample} (Rural, Test), none of which is a '
+        'test image of LoveDA: use a config with -server in its name, or name the folder of '
+        'the test images with --against DIR.'
     )
     # No log, no config, no maps.
     assert list(tmp_path.iterdir()) == []
@@ -170,7 +171,7 @@ def test_both_domains_are_one_submission_of_the_segmentation_challenge(trained, 
     folder, options = trained
     both, archive = {'test_dataloader.dataset.domain': ['Urban', 'Rural']}, tmp_path / 'both.zip'
     settings = dict(cfg_options=options | both, submission=str(archive))
-    with pytest.raises(UserError, match=r'\(Urban, Rural, Test\), and none of them is a test'):
+    with pytest.raises(UserError, match=r'\(Urban, Rural, Test\), none of which is a test'):
         test(CONFIG, folder / 'iter_4.pth', str(tmp_path), **settings)
     assert not (tmp_path / 'predictions').exists() and not archive.exists()
     test(CONFIG, folder / 'iter_4.pth', str(tmp_path), against=str(sample), **settings)

@@ -73,7 +73,7 @@ def test_a_fresh_start_beside_an_earlier_run_is_told(folder):
 
 
 def test_another_seed_is_refused(folder):
-    with pytest.raises(UserError, match=r'seed 0, and this one has randomness\.seed=1'):
+    with pytest.raises(UserError, match=r'seed 0, but this run has randomness\.seed=1'):
         find_start(config(folder, randomness=dict(seed=1)), resume=True)
     # No fixed seed: the interrupted run's own is taken over.
     assert begins(config(folder, randomness=dict()), resume=True) == ('iter_4.pth', True)
@@ -95,26 +95,26 @@ def test_a_damaged_checkpoint_is_named_with_what_is_left(folder):
     (folder / 'last_checkpoint').write_text(str(last))
     for left, then in (
         ('iter_4.pth', 'continues from iter_4.pth'),
-        (None, 'starts at iteration 0'),
+        (None, 'start at iteration 0'),
     ):
         if left is None:
             (folder / 'iter_4.pth').unlink()
         assert refusal(find_start, config(folder), resume=True) == (
-            f'{last} is damaged or was not written to its end: remove it, and --resume {then}.'
+            f'{last} is damaged or incomplete: remove it, and --resume will {then}.'
         )
 
 
 def test_weights_alone_cannot_be_resumed(tmp_path):
     path = tmp_path / 'best_mIoU_iter_4.pth'
     torch.save({'state_dict': {}, 'meta': {'iter': 4}}, path)
-    with pytest.raises(UserError, match='holds weights alone'):
+    with pytest.raises(UserError, match='contains only weights'):
         find_start(config(tmp_path, resume=True, load_from=str(path)), resume=False)
 
 
 def test_a_part_of_nothing_is_refused_and_a_resumed_run_is_whole(folder, tmp_path):
     assert refusal(find_start, config(tmp_path / 'empty', load_partial=True), resume=True) == (
-        'load_partial=True loads what fits of load_from, and load_from is not set: name a '
-        'checkpoint there, or leave load_partial out.'
+        'load_partial=True needs a checkpoint, and load_from is not set: set load_from to a '
+        'checkpoint, or leave out load_partial.'
     )
     assert begins(config(folder, load_partial=True), resume=True) == ('iter_4.pth', True)
 
@@ -143,8 +143,9 @@ def test_a_rate_that_a_hook_has_lowered_is_no_other_rate():
 
 def sentence_about(path, was, now, advice) -> str:
     return (
-        f'{path} is of a run with {was}, which a resumed run keeps, and this one has {now}: resume '
-        f'with {advice}, or start from the weights with load_from={path} in another --work-dir.'
+        f'{path} comes from a run with {was}, which a resumed run keeps, but this run has '
+        f'{now}: resume with {advice}, or start from the weights with load_from={path} in '
+        'another --work-dir.'
     )
 
 
@@ -180,7 +181,7 @@ def test_another_batch_or_schedule_is_refused(trained_once, short_run, tmp_path,
             3,
             (
                 '6 (2 in each of 3 processes)',
-                'as many processes and the batch_size that make 2',
+                'a number of processes and a batch_size that together make 2',
             ),
         ),
     ],

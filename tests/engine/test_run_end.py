@@ -33,24 +33,28 @@ def interrupt(folder, checkpoint=None, origin=None, resumed=False) -> str:
 
 def test_an_interrupt_says_where_resume_continues(tmp_path, log):
     assert interrupt(tmp_path) == (
-        'interrupted at 4; no checkpoint was written; --resume starts anew'
+        'interrupted at iteration 4 before a checkpoint was written: --resume starts '
+        'from the beginning'
     )
     path = tmp_path / 'iter_2.pth'
     torch.save({'meta': {'iter': 2}}, path)
-    expected = f'interrupted at 4; last checkpoint {path}; --resume continues at 2'
+    expected = (
+        'interrupted at iteration 4: --resume continues at iteration 2, from the last '
+        f'checkpoint ({path})'
+    )
     assert interrupt(tmp_path, path) == expected
     assert interrupt(tmp_path, None, str(path), resumed=True) == expected
     # The folder holds a checkpoint of an earlier run, which --resume would use.
     assert interrupt(tmp_path) == (
-        'interrupted at 4; no checkpoint was written; --resume continues at 2 of an earlier run '
-        f'({path})'
+        'interrupted at iteration 4 before a checkpoint was written: --resume continues at '
+        f'iteration 2 of an earlier run ({path})'
     )
-    assert log.read_text().count('interrupted at 4') == 4
+    assert log.read_text().count('interrupted at iteration 4') == 4
 
 
 def test_an_interrupt_is_reported_although_a_library_replaces_it(tmp_path, log):
     runner = SimpleNamespace(iter=4, work_dir=str(tmp_path), hooks=[], _resume=False)
-    with pytest.raises(KeyboardInterrupt, match='interrupted at 4'), logged_end(runner):
+    with pytest.raises(KeyboardInterrupt, match='interrupted at iteration 4'), logged_end(runner):
         try:
             raise KeyboardInterrupt
         except BaseException:
@@ -86,13 +90,13 @@ def test_a_file_that_disappears_under_a_run_is_one_sentence(tmp_path):
     run.begun = True
     for kind in (None, FileNotFoundError):
         assert refusal(read, work_dir, kind) == (
-            f'{gone} was removed while the run needed it: put it back; --resume continues a '
-            'training.'
+            f'{gone} was removed while the run needed it: put it back, and add --resume if the '
+            'run was a training.'
         )
     for folder in (gone, gone.parent):
         assert refusal(read, folder) == (
-            f'{folder} or a file in it was removed while the run wrote to it: start the run again, '
-            'and leave the folder alone until it ends.'
+            f'{folder} or a file in it was removed while the run wrote to it: start the run '
+            'again, and do not change the folder until it ends.'
         )
     # Another failure than that stays what it is.
     with pytest.raises(PermissionError), lost_files(str(work_dir), run):

@@ -127,7 +127,7 @@ def test_maps_without_the_first_class_are_scored_with_a_warning(
         cv2.imwrite(str(path), np.full((128, 128), 3, np.uint8))
     score_predictions(CONFIG, maps, str(tmp_path / 'given'), None, options(sample))
     assert lines == [
-        f'no pixel of {maps} is of class 0 (background): if the maps count classes from 1, '
+        f'no pixel in {maps} has class 0 (background): if the maps number their classes from 1, '
         'subtract 1 and score them again'
     ]
 
@@ -183,18 +183,19 @@ def test_images_without_labels_are_for_the_server(maps, sample, tmp_path):
         None,
         {'test_dataloader.dataset.data_root': str(sample)},
     ) == (
-        f'the test images of {server} have no labels to score predictions with: give a config of '
-        'the local protocol, or pack them for the server with depthda submission.'
+        f'the test images of {server} have no labels, so predictions cannot be scored: use a '
+        'config of the local protocol, or pack the predictions for the server with depthda '
+        'submission.'
     )
 
 
 @pytest.mark.parametrize(
     'words, message',
     [
-        ([], 'give either a checkpoint to test, or --predictions DIR to score.'),
+        ([], 'pass either a checkpoint to test, or --predictions DIR to score.'),
         (
             ['a.pth', '--predictions', 'maps'],
-            'give either a checkpoint to test, or --predictions DIR to score.',
+            'pass either a checkpoint to test, or --predictions DIR to score.',
         ),
         (
             ['--predictions', 'maps', '--tta', '--save-depth', 'x'],

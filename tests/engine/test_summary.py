@@ -100,7 +100,7 @@ def test_a_run_shows_them_before_its_first_iteration_with_the_warnings_last(
     assert lines[7].endswith(f' {tmp_path}') and lines[8].endswith('.log')
     first = next(n for n, line in enumerate(lines) if 'Iter(train) [1/1]' in line)
     assert all(line.startswith('warning: ') for line in lines[9:first])
-    assert 'test images are training images too' in lines[9]
+    assert 'test images are also training images' in lines[9]
     assert lines[first - 1] == (
         f'warning: nothing to resume in {tmp_path}: starting at iteration 0'
     )

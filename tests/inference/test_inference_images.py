@@ -117,7 +117,7 @@ def test_wrong_images_are_refused(models, loveda, checkpoint, tmp_path):
     path, array = loveda
     for image, message in (
         (tmp_path / 'no.png', f'there is no image {tmp_path}/no.png: give the path of a file, or'),
-        ([], 'inference_model got an empty list: give one image or more.'),
+        ([], 'inference_model got an empty list: pass at least one image.'),
         (array[..., :3], "this model's pipeline needs depth as the last channel: give an H×W×4"),
         ([array, array[:64]], r'sizes .* cannot share a batch'),
     ):
@@ -125,7 +125,7 @@ def test_wrong_images_are_refused(models, loveda, checkpoint, tmp_path):
             inference_model(models['depthda'], image)
     # An error does not affect the next call.
     assert torch.equal(logits(models['depthda'], path), logits(models['depthda'], array))
-    with pytest.raises(UserError, match=r'^init_model\(best.pth, …\): a checkpoint is where'):
+    with pytest.raises(UserError, match=r'^init_model\(best.pth, …\): the first argument'):
         init_model('best.pth', 'config.py', device='cpu')
     other = 'does not fit the model.*not known to the model .backbone.depth'
     with pytest.raises(UserError, match=other):
@@ -162,7 +162,7 @@ def test_a_model_without_a_checkpoint_warns():
 def test_a_missing_device_is_named():
     with pytest.raises(UserError) as caught:
         init_model(str(CONFIGS / 'upernet_tiny_u2r.py'))
-    message = "init_model: device='cuda:0', and torch finds no GPU: use device='cpu'."
+    message = "init_model: device='cuda:0', but torch finds no GPU: use device='cpu'."
     assert str(caught.value) == message
 
 
@@ -186,14 +186,14 @@ def test_arrays_in_other_units_are_refused(models, loveda):
         ),
         (
             lambda a: PIL.Image.fromarray(a[..., :3].astype(np.uint8)),
-            'inference_model takes paths and arrays, not Image: give the path, or an array with '
-            'the colours in the order of cv2.imread (blue first).',
+            'inference_model accepts paths and arrays, not Image: pass a path, or an array '
+            'with the colours in the order of cv2.imread (blue first).',
         ),
         (
             lambda a: np.dstack([a[..., :3] / 255, a[..., 3:]]),
-            f'the bands of the image array go from {array[..., :3].min() / 255:g} to '
-            f'{array[..., :3].max() / 255:g}, but the model expects the values of the files (mean '
-            '123.675): do not rescale them.',
+            f'the bands of the image array range from {array[..., :3].min() / 255:g} to '
+            f'{array[..., :3].max() / 255:g}, but the model expects the values of the files '
+            '(mean 123.675): do not rescale them.',
         ),
     ):
         assert refusal(inference_model, models['depthda'], change(array)) == sentence

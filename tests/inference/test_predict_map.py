@@ -207,9 +207,9 @@ def test_what_cannot_become_a_map_is_refused_and_leaves_no_file(scene, tmp_path)
     depth = MapOptions(Settings(32, 16), depth=tmp_path / 'other.tif')
     cases = [
         (stub_model(), tmp_path / 'none.tif', OPTIONS, out, 'no scene'),
-        (stub_model(), tmp_path / 'two.tif', OPTIONS, out, '2 bands and this model reads 3'),
+        (stub_model(), tmp_path / 'two.tif', OPTIONS, out, '2 bands, but this model reads 3'),
         (stub_model(), tmp_path / 'sixteen.tif', OPTIONS, out, '--stretch LOW HIGH'),
-        (stub_model(), tmp_path / 'empty.tif', OPTIONS, out, 'no pixel with data'),
+        (stub_model(), tmp_path / 'empty.tif', OPTIONS, out, 'no pixels with data'),
         (stub_model(), cut, OPTIONS, out, 'cannot be read'),
         (stub_model(), scene, OPTIONS, scene, 'the scene itself'),
         (stub_model(), scene, OPTIONS, tmp_path / 'map.png', 'ends in .tif'),
@@ -235,14 +235,16 @@ def test_a_scene_without_a_place_and_a_map_of_one_class_are_named(tmp_path, warn
     model.network.last.bias.data[2] = 1e4
     result = predict_map(model, tmp_path / 's.tif', tmp_path / 'm.tif', MapOptions(Settings(32, 8)))
     assert result.hectares is None
-    assert 'no coordinate system' in warnings[0] and 'the whole map is field' in warnings[1]
+    assert (
+        'no coordinate system' in warnings[0] and 'all pixels of the map are field' in warnings[1]
+    )
 
 
 @pytest.mark.parametrize('change, said', [
     (dict(), None),
     (dict(gain=0.05), 'band 1 of .* the model expects about 100 and 50: check --bands'),
     (dict(offset=150), 'band 1 of'),
-    (dict(trained=2.0), 'pixels of 0.5 m, and the model was trained on 2 m: --gsd 2'),
+    (dict(trained=2.0), 'pixels of 0.5 m, but the model was trained on pixels of 2 m: add --gsd 2'),
     (dict(trained=2.0, gsd=1.5), None),
     (dict(trained=2.0, gsd=4.0), 'pixels of 4 m'),
 ])  # fmt: skip
@@ -273,7 +275,7 @@ def test_a_scene_is_predicted_at_the_pixel_size_of_the_training(tmp_path):
         labels = one.read(1)
         assert other.shape == (128, 160) and other.transform == place
         assert np.array_equal(other.read(1), labels.repeat(2, 0).repeat(2, 1))
-    with pytest.raises(UserError, match='16 times as much or as little'):
+    with pytest.raises(UserError, match='by a factor of more than 16'):
         predict_map(
             stub_model(), tmp_path / 'fine.tif', tmp_path / 'c.tif', replace(options, gsd=9.0)
         )

@@ -67,7 +67,7 @@ def test_files_of_16_bits_keep_their_values(tmp_path, colours):
         found = predictor(image)
         np.testing.assert_allclose(found.probabilities, expected.softmax(0).numpy(), atol=1e-5)
     assert expected.softmax(0).max() < 0.9999  # not saturated, so values matter
-    with pytest.raises(UserError, match='uint8, and this model was trained on uint16'):
+    with pytest.raises(UserError, match='uint8, but this model was trained on uint16'):
         predictor(tmp_path / 'small.png')
 
 
@@ -131,14 +131,14 @@ def test_what_does_not_fit_the_model_is_refused(tmp_path, colours):
     path = write_raster(tmp_path / 'two.tif', colours[..., :2])
     plain, deep = Predictor(stub_model(), ONE), Predictor(stub_model(True), ONE)
     cases = [
-        (plain, (path,), 'has 2 bands and this model reads 3: give an image'),
+        (plain, (path,), 'has 2 bands, but this model reads 3: use an image'),
         (plain, (colours[..., :2],), 'the array has 2 bands'),
         (plain, (colours / 255,), 'do not rescale'),
         (plain, (colours.astype(np.uint16) * 9,), '8 bits'),
         (plain, (tmp_path / 'none.png',), 'No such file'),
         (deep, (colours,), r'this model reads depth'),
         (deep, (colours, np.ones((40, 49), np.float32)), '49 × 40 pixels and the array 50 × 40'),
-        (deep, (colours, np.full((40, 50), 1.5)), r'depth must be in \(0, 1\]'),
+        (deep, (colours, np.full((40, 50), 1.5)), r'depth must be from 0 \(no depth\) to 1'),
     ]
     for predictor, given, message in cases:
         with pytest.raises(UserError, match=message):

@@ -63,11 +63,11 @@ def test_labels_that_do_not_fit_are_refused(tmp_path, pair):
     found, truth = pair
     moved = dict(transform=from_origin(500_010, 5_400_000, 1, 1))
     cases = [
-        (np.where(truth == 2, 7, truth), {}, 'has the value 7: labels are indices'),
+        (np.where(truth == 2, 7, truth), {}, 'has the value 7: labels must be class indices'),
         (truth[:-1], {}, 'are 50×59 and 50×60'),
         (truth, moved, 'lie 10.0 columns'),
         (truth, dict(crs='EPSG:32633'), 'EPSG:32633 and EPSG:32632'),
-        (np.dstack([truth] * 3), {}, '3 bands: give labels as one band'),
+        (np.dstack([truth] * 3), {}, '3 bands: use a label map with one band'),
         (np.where(found == 255, truth, 255), {}, 'has no label where'),
     ]
     for labels, profile, message in cases:

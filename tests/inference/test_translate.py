@@ -157,7 +157,7 @@ def test_finished_tiles_are_kept_and_missing_ones_are_translated(
         (dict(batch_size=0), '--batch-size 0'),
         (dict(config='configs/sample/upernet_tiny_u2r.py'), 'has no translate_dataset'),
         (dict(checkpoint='nothing.pth'), 'nothing.pth'),
-        (dict(checkpoint='tests'), 'tests holds no checkpoint'),
+        (dict(checkpoint='tests'), 'tests contains no checkpoint'),
         (dict(launcher='pytorch'), 'torchrun'),
     ],
 )
@@ -195,8 +195,8 @@ def test_a_checkpoint_translates_only_the_domain_it_was_trained_on(
     meta = dict(experiment_name=name, trained_on=dict(source=urban, target=rural))
     torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
     assert refusal(translate, config, path, tmp_path / 'out', cfg_options=options) == (
-        f'{path} translates images of Urban, and the translate_dataset of {config} has those of '
-        f'Rural: use the config that the checkpoint was trained with{used}.'
+        f'{path} translates images of Urban, but the translate_dataset of {config} has images '
+        f'of Rural: use the config that the checkpoint was trained with{used}.'
     )
     assert not (tmp_path / 'out').exists()
     assert translate(CONFIG, path, tmp_path / 'out', cfg_options=options)['finished']

@@ -103,7 +103,7 @@ def test_it_writes_markdown_and_json(run):
     [
         (('a', 'c'), 'error: there is no folder c: give a tested run, or a folder of runs.\n'),
         (('a', 'b', '--out', 'x.txt'), 'error: --out x.txt: give a name that ends with .md'),
-        (('a', 'b', '--resamples', '99'), 'error: --resamples 99 is too few for an interval of 95'),
+        (('a', 'b', '--resamples', '99'), 'error: --resamples 99 is too low for a 95'),
         (
             ('a', 'b', '--out', 'a/seed-0/metrics.json'),
             'error: a/seed-0/metrics.json exists and is not a comparison: give a new name, or '

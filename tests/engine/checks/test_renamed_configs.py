@@ -38,7 +38,10 @@ def test_new_names_exist_and_old_ones_do_not():
 def test_a_config_is_found_under_its_old_name(old, new, warnings):
     found = load_config(f'configs/{old}')
     assert warnings == [
-        f'configs/{old} has a new name, {new}: use it, the old one works for one release only.'
+        (
+            f'configs/{old} has been renamed to {new}: use the new name, because the old one '
+            'works for one release only.'
+        )
     ]
     assert found.to_dict() == load_config(f'configs/{new}').to_dict() and len(warnings) == 1
 

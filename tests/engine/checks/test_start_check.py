@@ -107,8 +107,8 @@ SENTENCES = {
     ),
     'hook': (
         {'+custom_hooks': [dict(priority='LOW')]},
-        "custom_hooks.0 has no type: name the class of the hook, dict(type='NAME', …), or remove "
-        'it.',
+        "custom_hooks.0 has no type: name the class of the hook, as in dict(type='NAME', …), "
+        'or remove it.',
     ),
     'group of test': (
         {'+test_evaluator.headline': 'Urbn'},
@@ -118,9 +118,9 @@ SENTENCES = {
     # By the first iteration.
     'batch of one': (
         {'train_dataloader.batch_size': 1},
-        'the first training step fails in decode_head.psp_modules.0.1.bn: batch norm computes '
-        'statistics over a batch, and with train_dataloader.batch_size=1 it gets one value per '
-        'channel: set a batch size of 2 or more.',
+        'the first training step fails in decode_head.psp_modules.0.1.bn, because batch norm '
+        'computes statistics over a batch, and train_dataloader.batch_size=1 gives it only one '
+        'value per channel: set a batch size of 2 or more.',
     ),
 }
 
@@ -190,17 +190,17 @@ def test_a_check_trains_validates_and_leaves_nothing(
     lines = check_training(config, str(work_dir), cfg_options=options)
     found = dict(line.split(': ', 1) for line in lines)
     assert found['training step'].startswith('loss') and found['training step'].endswith(' s)')
-    assert found['results'] == f'{work_dir} (will be made)'
+    assert found['results'] == f'{work_dir} (will be created)'
     assert found['log'].startswith(f'{work_dir}/<date>_<time>/')
     assert found['curves'] == f'{work_dir}/<date>_<time>/vis_data (LocalVisBackend)'
     assert ' MB are free' in found['disk']
     if name.startswith('drdg'):
         assert 'validation sample' not in found and 'metrics' not in found
-        assert found['best checkpoint'] == 'none, the last one counts'
+        assert found['best checkpoint'] == 'none, so the last one is the result'
         assert '2 in 800 iters (every 400), the last 2 are kept' in found['checkpoints']
     else:
         assert '/images_png/' in found['validation sample']
-        assert found['metrics'] == f'{work_dir}/metrics.json and tiles.npz, by depthda test'
+        assert found['metrics'] == f'{work_dir}/metrics.json and tiles.npz, written by depthda test'
         assert found['best checkpoint'] == (
             'best_mIoU_iter_N.pth, by mIoU of a validation on 4 images every 2 iters'
         )
@@ -217,8 +217,8 @@ def test_losses_that_are_not_finite():
     runner = SimpleNamespace(train_loop=loop, model=model, optim_wrapper=None, message_hub=hub)
     runner.message_hub.update_info('iter', 0)
     assert refusal(_train_once, runner, model) == (
-        'the training step returns loss=nan: check the images, labels and depth of the training '
-        'set, and the weights that it starts from.'
+        'the training step returns loss=nan: check the images, labels and depth of the '
+        'training dataset, and the weights that the model starts from.'
     )
 
 
@@ -251,7 +251,7 @@ def test_the_checkpoint_hook_can_save_and_choose():
         "returns mIoU, OA, IoU.road; did you mean 'mIoU'?"
     )
     assert refusal(check, intervall=3) == (
-        "default_hooks.checkpoint takes no 'intervall'; did you mean 'interval'?"
+        "default_hooks.checkpoint has no argument 'intervall'; did you mean 'interval'?"
     )
 
 
@@ -265,23 +265,24 @@ def test_an_error_is_described_in_one_sentence():
 
     text = sentence(lambda: model(torch.zeros(1, 3)))
     assert text.startswith('the training step fails in 0: RuntimeError: mat1 and mat2 shapes')
-    assert text.endswith("); log_level='DEBUG' shows the traceback.") and 'torch/nn/' in text
+    assert text.endswith("). Set log_level='DEBUG' to see the traceback.") and 'torch/nn/' in text
 
     conv = nn.Sequential(nn.Conv2d(16, 2, 1))
     assert sentence(lambda: conv(torch.zeros(1, 32, 4, 4)), nn.ModuleDict(dict(head=conv))) == (
-        'the training step fails in head.0, which takes 16 channels and receives 32: make '
-        'in_channels of model.head agree with what comes before it.'
+        'the training step fails in head.0, which expects 16 channels but receives 32: set '
+        'in_channels of model.head to the channels of the module before it.'
     )
 
     def memory():
         raise torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 9 GiB.')
 
     assert sentence(memory) == (
-        'the training step fails: it does not fit into memory: lower the batch size or the crop, '
-        'or train with --amp.'
+        'the training step fails, because it does not fit into memory: reduce the batch size '
+        'or the crop, or train with --amp.'
     )
     assert sentence(lambda: {}['inputs'], None) == (
-        'the training step fails: the samples have no inputs: end the pipeline with PackSegInputs.'
+        'the training step fails, because samples have no inputs: end the pipeline with '
+        'PackSegInputs.'
     )
 
     def worker():

@@ -52,9 +52,9 @@ def test_bad_iterations_in_a_row_stop_it_and_the_first_is_named():
     # Read after 5 and 10 iterations: one that a loss scaler skipped, then four in a row.
     run_steps(hook, runner, [1, math.inf, 1, 1, 1, 1, math.nan, -math.inf, math.nan])
     assert refusal(run_steps, hook, runner, [math.nan]) == (
-        'training stopped at iteration 10: decode.loss_ce = nan in iteration 7, with the samples '
-        '7.png of set; no checkpoint was written before; lower the learning rate, or correct the '
-        'samples.'
+        'training stopped at iteration 10: decode.loss_ce = nan in iteration 7, with the '
+        'samples 7.png of set. No checkpoint was written before: lower the learning rate, or '
+        'correct the samples.'
     )
 
 
@@ -158,10 +158,10 @@ def test_a_run_keeps_its_last_good_checkpoint(poisoned, tmp_path, short_run):
     assert sentence.startswith(
         'training stopped at iteration 4: decode.loss_ce = nan in iteration 3, with the samples '
     )
-    assert f'/Train/Urban/images_png; the last good checkpoint is {good}: train' in sentence
+    assert f'/Train/Urban/images_png. The last good checkpoint is {good}: start' in sentence
     assert sentence.endswith(
-        'from its weights (load_from) at a lower learning rate, or correct the samples and add '
-        '--resume.'
+        'from its weights (load_from) with a lower learning rate, or correct the samples and '
+        'add --resume.'
     )
     assert latest_checkpoint(work_dir) == good
     assert sorted(path.name for path in work_dir.glob('*.pth')) == [

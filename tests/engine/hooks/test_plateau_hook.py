@@ -140,5 +140,5 @@ def test_mistakes():
         train(hook, make_runner(), [1.0, 2.0])
     with pytest.raises(UserError, match="of_epoch is 'mean' or 'last'"):
         PlateauHook(of_epoch='first')
-    with pytest.raises(UserError, match="no optimiser is named 'critics': part is one of a, b"):
+    with pytest.raises(UserError, match="no optimiser is named 'critics': set part to one of a, b"):
         PlateauHook(part='critics', epoch_length=1).before_train(make_runner())

@@ -87,7 +87,7 @@ def test_a_flat_translation_ends_the_training(batch, tmp_path):
     with torch.no_grad():
         for parameter in runner.model.generator_s2t.parameters():
             parameter.zero_()
-    with pytest.raises(UserError, match='collapsed before iteration 10'):
+    with pytest.raises(UserError, match='collapsed by iteration 10'):
         TranslationHook(interval=10).after_train_iter(runner, 0, batch, {})
 
 

@@ -69,5 +69,5 @@ def test_mistakes_are_told_in_a_sentence():
         build_optim_wrapper(Pair(), config(third=dict(optimizer=dict(type='SGD', lr=1))))
     with pytest.raises(UserError, match='Linear has no parts'):
         build_optim_wrapper(nn.Linear(1, 1), config())
-    with pytest.raises(UserError, match='give it to the part'):
+    with pytest.raises(UserError, match='move it to the part'):
         build_optim_wrapper(Pair(), config(paramwise_cfg=dict(norm_decay_mult=0)))
