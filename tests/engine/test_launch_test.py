@@ -150,7 +150,7 @@ def test_an_impossible_submission_is_refused_before_the_images_are_predicted(
     def submit(**kwargs):
         test(CONFIG, checkpoint, str(tmp_path), cfg_options=options, **kwargs)
 
-    with pytest.raises(UserError, match='--against names.*add --submission'):
+    with pytest.raises(UserError, match='--against is used only to check a zip: add --submission'):
         submit(against=str(images))
     with pytest.raises(UserError, match='ends with .zip'):
         submit(submission=str(tmp_path / 'u2r.rar'), against=str(images))

@@ -94,7 +94,7 @@ def test_a_damaged_checkpoint_is_named_with_what_is_left(folder):
     last.write_bytes(last.read_bytes()[:-100])
     (folder / 'last_checkpoint').write_text(str(last))
     for left, then in (
-        ('iter_4.pth', 'continues from iter_4.pth'),
+        ('iter_4.pth', 'continue from iter_4.pth'),
         (None, 'start at iteration 0'),
     ):
         if left is None:

@@ -141,4 +141,4 @@ def test_other_files_are_refused_in_one_sentence(small, tmp_path):
     bare = torch.export.export(torch.nn.ReLU(), (torch.zeros(2),))
     assert 'does not record the classes' in reason(lambda path: torch.export.save(bare, path))
     other = edit(f'extra/{FACTS}', lambda facts: facts.update(format=2))
-    assert 'has format 2, and depthda' in reason(lambda path: changed(small, path, other))
+    assert 'has format 2, but depthda' in reason(lambda path: changed(small, path, other))

@@ -145,5 +145,5 @@ def test_a_batch_that_does_not_fit_is_halved(tmp_path, monkeypatch):
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert set(sizes) == {1, 2} and len(said) == 1
     limit = 0
-    with pytest.raises(UserError, match='lower --window'):
+    with pytest.raises(UserError, match='reduce --window'):
         run(stub_model(), tmp_path / 's.tif', settings)

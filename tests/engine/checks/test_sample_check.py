@@ -176,7 +176,7 @@ def test_values_far_from_the_statistics_of_the_model(config, tmp_path):
     )
     config.model.data_preprocessor = usual | dict(depth_mean=120.0)
     (line,) = tile_warnings(config)
-    assert line == f'depth of {path} has mean -529 and deviation 1.28 {end}'
+    assert line == f'depth of {path} has a mean of -529 and a standard deviation of 1.28 {end}'
     config.model.data_preprocessor.depth = 'drop'
     assert tile_warnings(config) == []
     config.model.data_preprocessor = usual | dict(mean=[0.485, 0.456, 0.406], std=[0.229] * 3)

@@ -112,8 +112,8 @@ SENTENCES = {
     ),
     'group of test': (
         {'+test_evaluator.headline': 'Urbn'},
-        "test_evaluator.headline='Urbn' is not in the test dataset, which has all, Rural, Test, "
-        'Test/Rural.',
+        "test_evaluator.headline='Urbn' is not a group of the test dataset: use one of all, "
+        'Rural, Test, Test/Rural.',
     ),
     # By the first iteration.
     'batch of one': (
@@ -143,7 +143,7 @@ def test_a_folder_with_a_run_keeps_it(short_run, tmp_path):
 
     crop = {'train_dataloader.dataset.pipeline.3.crop_size': (256, 256)}
     lines = check_training(CONFIG, str(tmp_path), cfg_options=options | crop)
-    assert f'results: {tmp_path} (exists already)' in lines
+    assert f'results: {tmp_path} (already exists)' in lines
     (line,) = (line for line in lines if line.startswith('checkpoints'))
     size = (tmp_path / 'iter_1.pth').stat().st_size / 1e6
     assert float(line.split(', ')[-1].split()[0]) == pytest.approx(size, rel=0.1)
@@ -193,7 +193,7 @@ def test_a_check_trains_validates_and_leaves_nothing(
     assert found['results'] == f'{work_dir} (will be created)'
     assert found['log'].startswith(f'{work_dir}/<date>_<time>/')
     assert found['curves'] == f'{work_dir}/<date>_<time>/vis_data (LocalVisBackend)'
-    assert ' MB are free' in found['disk']
+    assert ' MB free' in found['disk']
     if name.startswith('drdg'):
         assert 'validation sample' not in found and 'metrics' not in found
         assert found['best checkpoint'] == 'none, so the last one is the result'
@@ -227,8 +227,8 @@ def test_a_group_to_score_is_in_the_dataset():
     check_headline('val', [None, 'Val', 'Train/Urban'], infos)
     for name, split in (('val', 'validation'), ('test', 'test')):
         assert refusal(check_headline, name, [None, 'Rural'], infos) == (
-            f"{name}_evaluator.headline='Rural' is not in the {split} dataset, which has all, "
-            'Urban, Train, Val, Train/Urban, Val/Urban.'
+            f"{name}_evaluator.headline='Rural' is not a group of the {split} dataset: use one "
+            'of all, Urban, Train, Val, Train/Urban, Val/Urban.'
         )
 
 

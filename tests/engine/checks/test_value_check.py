@@ -127,8 +127,8 @@ CASES = [
     (
         check_scores,
         hooks(save_best=['OA', 'X.zzz']),
-        "default_hooks.checkpoint.save_best='X.zzz' does not name a class of the dataset: "
-        f'give one of {", ".join(NAMES)}.',
+        "default_hooks.checkpoint.save_best='X.zzz' does not name a class of the dataset: use "
+        f'one of {", ".join(NAMES)}.',
     ),
     (
         check_scores,

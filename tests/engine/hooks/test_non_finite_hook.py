@@ -120,7 +120,7 @@ def test_no_training_starts_from_bad_weights():
 
 @pytest.mark.parametrize('options', [dict(patience=0), dict(interval=0)])
 def test_mistakes(options):
-    with pytest.raises(UserError, match='NonFiniteHook.*give 1 or more'):
+    with pytest.raises(UserError, match='NonFiniteHook.*must be 1 or more'):
         NonFiniteHook(**options)
 
 

@@ -138,7 +138,7 @@ def test_mistakes():
     hook = PlateauHook(monitor='losss', epoch_length=2)
     with pytest.raises(UserError, match="no 'losss'"):
         train(hook, make_runner(), [1.0, 2.0])
-    with pytest.raises(UserError, match="of_epoch is 'mean' or 'last'"):
+    with pytest.raises(UserError, match="of_epoch must be 'mean' or 'last'"):
         PlateauHook(of_epoch='first')
     with pytest.raises(UserError, match="no optimiser is named 'critics': set part to one of a, b"):
         PlateauHook(part='critics', epoch_length=1).before_train(make_runner())

@@ -92,5 +92,7 @@ def test_a_flat_translation_ends_the_training(batch, tmp_path):
 
 
 def test_mistakes():
-    with pytest.raises(UserError, match=r'TranslationHook\(interval=0\): give 1 or more'):
+    with pytest.raises(
+        UserError, match=r'TranslationHook\(interval=0\): set interval to 1 or more'
+    ):
         TranslationHook(interval=0)
