@@ -74,7 +74,7 @@ def crops(height, width):
         (
             RARE,
             {f'+{TARGET}.metainfo': dict(classes=CLASSES[:2])},
-            'num_classes is 7 and the train dataset has 2 classes (background, building)',
+            'num_classes is 7, but the train dataset has 2 classes (background, building)',
         ),
         (
             RARE,
@@ -95,13 +95,11 @@ def test_settings_of_the_target_that_do_not_fit_are_refused(
     assert not list(tmp_path.rglob('*.pth'))
 
 
-def test_crops_of_two_sizes_are_refused_when_a_transform_of_another_kind_makes_them(
-    tmp_path, pair_run
-):
+def test_different_crop_sizes_are_refused_if_another_transform_makes_them(tmp_path, pair_run):
     step = dict(type='RandomCrop', crop_size=(128, 128))
-    place = index_of(RARE, 'RandomCrop')
-    options = pair_run(RARE) | UNPADDED | {f'{TARGET}.pipeline.{place}': step}
-    options[f'{TARGET}.pipeline.{place + 1}'] = dict(type='Resize', scale=(64, 64))
+    index = index_of(RARE, 'RandomCrop')
+    options = pair_run(RARE) | UNPADDED | {f'{TARGET}.pipeline.{index}': step}
+    options[f'{TARGET}.pipeline.{index + 1}'] = dict(type='Resize', scale=(64, 64))
     assert refusal(train, config_of(RARE), str(tmp_path), cfg_options=options) == (
         'source images have 128 × 128 pixels and target images 64 × 64: crop both to one size, or '
         'set size=(height, width) of the data_preprocessor.'
@@ -123,7 +121,7 @@ def test_a_folder_without_target_images_and_images_of_other_bands_are_refused(
     assert sentence.endswith('Rural/images_png holds no image (.png, .jpg, .jpeg, .tif, .tiff)')
 
 
-def test_small_target_images_with_labels_and_without_depth_are_adapted_to_with_warnings(
+def test_small_target_images_with_labels_and_without_depth_cause_only_warnings(
     tmp_path, target, pair_run
 ):
     for path in files(target, 'rdepth/synthetic'):

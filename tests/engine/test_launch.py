@@ -39,9 +39,12 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(trained, tmp_path
     resumed = options | {'train_dataloader.num_workers': 2}
     train(CONFIG, str(tmp_path), resume=True, cfg_options=resumed)
 
-    whole, again = folder / 'iter_4.pth', tmp_path / 'iter_4.pth'
-    assert equal(weights(whole), weights(again))
-    states = [torch.load(p, weights_only=True)['optimizer']['state'] for p in (whole, again)]
+    uninterrupted, resumed_file = folder / 'iter_4.pth', tmp_path / 'iter_4.pth'
+    assert equal(weights(uninterrupted), weights(resumed_file))
+    states = [
+        torch.load(p, weights_only=True)['optimizer']['state']
+        for p in (uninterrupted, resumed_file)
+    ]
     assert all(
         torch.equal(states[0][i][key], states[1][i][key]) for i in states[0] for key in states[0][i]
     )
@@ -175,7 +178,7 @@ def test_two_runs_of_one_process_have_different_names(tmp_path, short_run, monke
     assert time.strftime('%Y%m%d_%H%M%S') > now
 
 
-def test_wrong_paths_are_named_with_what_is_there(tmp_path, trained):
+def test_wrong_paths_are_refused_with_similar_names(tmp_path, trained):
     with pytest.raises(UserError, match='no config file.*depthda_tiny_u2r.py'):
         load_config(CONFIGS / 'depthda_tiny.py')
     folder, options = trained
@@ -189,7 +192,7 @@ def test_wrong_paths_are_named_with_what_is_there(tmp_path, trained):
         )
 
 
-def test_the_config_s_own_resume_in_an_empty_folder_starts_as_without(trained, tmp_path):
+def test_resume_in_the_config_starts_anew_in_an_empty_folder(trained, tmp_path):
     folder, options = trained
     options = options | {'train_cfg.max_iters': 2, 'resume': True}
     leak = {'test_dataloader.dataset.domain': 'Urban', 'test_dataloader.dataset.split': 'Train'}

@@ -46,8 +46,8 @@ def test_test_writes_scores_maps_and_a_checked_zip(trained, tmp_path, sample):
     # What was run, when, and image by image.
     assert written['cfg_options'] == options
     assert datetime.fromisoformat(written['finished']).utcoffset() == timedelta(0)
-    (own,) = tmp_path.glob('2*/metrics.json')
-    assert json.loads(own.read_text()) == written
+    (logged,) = tmp_path.glob('2*/metrics.json')
+    assert json.loads(logged.read_text()) == written
     tiles = load_tiles(tmp_path / 'tiles.npz')
     assert [Path(name).name for name in tiles.names] == names
     assert (
@@ -59,13 +59,13 @@ def test_test_writes_scores_maps_and_a_checked_zip(trained, tmp_path, sample):
     import numpy as np
     from sklearn.metrics import accuracy_score
 
-    truth, found = [], []
+    labels, predicted = [], []
     for name in names:
         label = cv2.imread(str(sample / 'Test/Rural/masks_png' / name), cv2.IMREAD_UNCHANGED)
         counted = label > 0
-        truth.append(label[counted] - 1)
-        found.append(cv2.imread(str(tmp_path / 'maps' / name), cv2.IMREAD_UNCHANGED)[counted])
-    accuracy = accuracy_score(np.concatenate(truth), np.concatenate(found))
+        labels.append(label[counted] - 1)
+        predicted.append(cv2.imread(str(tmp_path / 'maps' / name), cv2.IMREAD_UNCHANGED)[counted])
+    accuracy = accuracy_score(np.concatenate(labels), np.concatenate(predicted))
     assert results['scores']['OA'] == pytest.approx(100 * accuracy)
 
 

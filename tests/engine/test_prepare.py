@@ -47,12 +47,12 @@ def test_a_hand_written_config_is_not_overwritten(tmp_path, text):
     prepare(Config(dict()), tmp_path / 'mine.py', str(tmp_path / 'runs'), 'none')
 
 
-def test_a_config_that_a_run_wrote_is_run_again_where_it_lies(tmp_path):
+def test_a_config_that_a_run_wrote_can_be_run_again_in_its_folder(tmp_path):
     (tmp_path / 'mine.py').write_text("b = 2\nc = '#'\n")
     prepare(Config(dict()), tmp_path / 'mine.py', str(tmp_path), 'none')
 
 
-def test_pictures_do_not_take_the_place_of_indices(tmp_path):
+def test_colour_images_are_not_written_to_the_folder_of_indices(tmp_path):
     cfg = Config(dict(work_dir=str(tmp_path)))
     check_outputs(cfg, show_dir=str(tmp_path / 'pictures'))
     with pytest.raises(UserError, match='predictions is the folder of class indices, not'):
@@ -67,7 +67,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):
     )
     # Not even root can write there.
     assert refusal(prepare, Config(dict()), 'x.py', '/proc/depthda/a', 'none').startswith(
-        '--work-dir /proc/depthda/a: nothing can be written to /proc ('
+        '--work-dir /proc/depthda/a cannot be used, because nothing can be written to /proc ('
     )
     monkeypatch.chdir(tmp_path)
     prepare(Config(dict()), 'x.py', 'new/folder', 'none')
@@ -102,7 +102,7 @@ def test_amp_reaches_every_part_of_a_model():
     use_amp(cfg)
     parts = build_optim_wrapper(MODELS.build(cfg.model), cfg.optim_wrapper)
     assert {type(part) for part in parts.values()} == {AutocastOptimWrapper}
-    # One that says so for itself is changed as well; another kind is the user's own affair.
+    # A part with its own type is changed as well; another type is left to the user.
     cfg.optim_wrapper.critics.type = 'OptimWrapper'
     use_amp(cfg)
     assert cfg.optim_wrapper.critics.type == 'AutocastOptimWrapper'

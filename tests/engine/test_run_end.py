@@ -9,7 +9,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.logging import MMLogger
 from refusals import refusal
 
-from depthda.engine.run_end import BegunHook, logged_end, logged_errors, lost_files
+from depthda.engine.run_end import BegunHook, explained_removals, logged_end, logged_errors
 from depthda.errors import UserError
 
 SAMPLE = Path(__file__).parents[2] / 'configs' / 'sample' / 'upernet_tiny_u2r.py'
@@ -77,7 +77,7 @@ def test_a_file_that_disappears_under_a_run_is_one_sentence(tmp_path):
     run, gone = BegunHook(), tmp_path / 'a.png'
 
     def read(work_dir, kind=None):
-        with lost_files(str(work_dir), run):
+        with explained_removals(str(work_dir), run):
             try:
                 gone.read_bytes()
             except FileNotFoundError as error:
@@ -99,5 +99,5 @@ def test_a_file_that_disappears_under_a_run_is_one_sentence(tmp_path):
             'again, and do not change the folder until it ends.'
         )
     # Another failure than that stays what it is.
-    with pytest.raises(PermissionError), lost_files(str(work_dir), run):
+    with pytest.raises(PermissionError), explained_removals(str(work_dir), run):
         raise PermissionError(13, 'Permission denied', str(gone))

@@ -92,7 +92,5 @@ def test_a_flat_translation_ends_the_training(batch, tmp_path):
 
 
 def test_mistakes():
-    with pytest.raises(
-        UserError, match=r'TranslationHook\(interval=0\): set interval to 1 or more'
-    ):
+    with pytest.raises(UserError, match=r'TranslationHook\(interval=0\): set interval to 1'):
         TranslationHook(interval=0)
