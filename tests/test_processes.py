@@ -36,7 +36,7 @@ def test_the_launcher_has_to_be_that_of_the_environment(monkeypatch, environment
         check_launcher(launcher)
 
 
-def test_parts_are_disjoint_and_complete_and_a_process_that_is_gone_is_named(monkeypatch):
+def test_parts_are_disjoint_and_complete_and_a_lost_process_is_reported(monkeypatch):
     items = list(range(11))
     parts = [Shard(rank, 3).part(items) for rank in range(3)]
     assert sorted(sum(parts, [])) == items and max(map(len, parts)) - min(map(len, parts)) == 1

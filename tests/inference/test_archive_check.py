@@ -1,4 +1,4 @@
-"""No program can run code when it is read, and each other file is refused in one sentence."""
+"""No program can run code when it is read, and any other file is refused in one sentence."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a user of mmseg types works: Config, Runner, init_model, and inference_model with paths
+"""The calls of a user of mmseg work: Config, Runner, init_model, and inference_model with paths
 and arrays, one at a time, in lists, and in any order."""
 
 import shutil
@@ -66,9 +66,9 @@ def test_paths_and_arrays_in_any_order_and_number(models, loveda):
     for image in (array, str(path), path, array, str(path)):
         assert torch.equal(logits(model, image), expected)
     for several in ([array, array], [str(path), path], [path, array], (array, str(path))):
-        found = inference_model(model, several)
-        assert len(found) == 2
-        for sample in found:
+        results = inference_model(model, several)
+        assert len(results) == 2
+        for sample in results:
             torch.testing.assert_close(sample.seg_logits.data, expected, rtol=1e-4, atol=1e-5)
     assert [dict(step) for step in model.cfg.test_pipeline] == pipeline
     other = array.copy()
@@ -80,7 +80,9 @@ def test_paths_and_arrays_in_any_order_and_number(models, loveda):
 
 
 @pytest.mark.parametrize('images, depth', [('images', 'rdepth/synthetic'), ('rgb', 'depth')])
-def test_depth_is_found_beside_an_image_folder_of_any_name(models, loveda, tmp_path, images, depth):
+def test_depth_is_found_next_to_an_image_folder_of_any_name(
+    models, loveda, tmp_path, images, depth
+):
     """In a prepared dataset, images are in ``images`` and depth maps in ``depth``."""
     path, _ = loveda
     image, map_path = tmp_path / images / 'a.png', tmp_path / depth / 'a.png'

@@ -60,8 +60,8 @@ def mistake(registry, **config: dict) -> str:
     ],
 )
 def test_a_model(change, sentence):
-    whole = change if len(change) > 2 else HEAD | change
-    assert mistake(MODELS, model=whole) == sentence
+    model = change if len(change) > 2 else HEAD | change
+    assert mistake(MODELS, model=model) == sentence
 
 
 def test_a_value_that_a_class_refuses():

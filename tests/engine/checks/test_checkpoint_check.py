@@ -43,7 +43,7 @@ def test_the_same_config_changes_nothing(trained):
     assert resume_warning(load_config(CONFIG, options | elsewhere), checkpoint) is None
 
 
-def test_a_resumed_run_reports_what_it_does_in_another_way(trained, tmp_path, capsys):
+def test_a_resumed_run_reports_changed_settings(trained, tmp_path, capsys):
     checkpoint, options = trained
     options = options | {
         'train_cfg.max_iters': 4,
@@ -91,9 +91,12 @@ def test_another_model_than_the_trained_one_is_reported(trained, tmp_path, capsy
 def test_other_depth_maps_than_in_training_are_reported(trained):
     checkpoint, options = trained
     cfg = load_config(CONFIG, options)
-    was, cfg.test_dataloader.dataset.depth = cfg.train_dataloader.dataset.depth, 'rdepth/other'
+    old, cfg.test_dataloader.dataset.depth = (
+        cfg.train_dataloader.dataset.depth,
+        'rdepth/other',
+    )
     assert list(test_warnings(cfg, checkpoint)) == [
-        f'{checkpoint} was trained with the depth maps {was}, but this test reads rdepth/other: '
+        f'{checkpoint} was trained with the depth maps {old}, but this test reads rdepth/other: '
         'set test_dataloader.dataset.depth to the depth maps of the training'
     ]
 

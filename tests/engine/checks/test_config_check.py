@@ -70,7 +70,7 @@ def test_a_name_that_nothing_uses_is_refused_with_the_keys_to_set(child, text, u
         "depth = 'dsm'\ntest_dataloader = dict(dataset=dict(depth='dsm'))",
     ],
 )
-def test_what_takes_effect_is_left_alone(child, text):
+def test_settings_that_take_effect_are_accepted(child, text):
     check_names(child(text))
 
 
@@ -141,7 +141,7 @@ def test_windows_cover_an_image(window, sentence):
     assert refusal(check_sizes, Config(dict(model=dict(test_cfg=window)))) == sentence
 
 
-def test_windows_that_cover_an_image_are_passed_over():
+def test_windows_that_cover_an_image_are_accepted():
     for window in (dict(mode='whole'), dict(mode='slide', crop_size=(8, 8), stride=[8, 4]), None):
         check_sizes(Config(dict(model=dict(test_cfg=window))))
 
@@ -213,10 +213,10 @@ def test_hooks_have_a_type():
 
 
 def test_a_loop_has_all_of_its_parts():
-    whole = dict(
+    complete = dict(
         train_dataloader={}, train_cfg={}, optim_wrapper={}, val_dataloader=None, log_level='INFO'
     )
-    check_training(Config(whole))
+    check_training(Config(complete))
     for change, sentence in (
         (dict(train_cfg=None), 'the config has no train_cfg, so there is nothing to train: add it'),
         (
@@ -229,10 +229,10 @@ def test_a_loop_has_all_of_its_parts():
             "log_level='LOUD' is unknown: use one of DEBUG, INFO, WARNING, ERROR, CRITICAL",
         ),
     ):
-        assert refusal(check_training, Config(whole | change)) == f'{sentence}.'
+        assert refusal(check_training, Config(complete | change)) == f'{sentence}.'
 
 
 @pytest.mark.parametrize('seed', [-1, 1 << 32, 0.5])
-def test_a_seed_is_one_that_numpy_takes(seed):
+def test_a_seed_that_numpy_refuses_is_refused(seed):
     with pytest.raises(UserError, match=rf'randomness\.seed={seed!r} is not a valid seed'):
         check_numbers(Config(dict(randomness=dict(seed=seed))))

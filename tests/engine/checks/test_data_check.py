@@ -104,7 +104,7 @@ def test_the_same_files_under_another_path_are_the_same(config, sample, tmp_path
     assert 'test images are also training images' in line
 
 
-def test_test_images_that_train_without_labels_are_no_labelled_ones(config):
+def test_unlabelled_training_images_among_test_images_have_their_own_warning(config):
     cfg = config()
     tested = dict(cfg.test_dataloader.dataset)
     source = cfg.train_dataloader.dataset
@@ -121,7 +121,7 @@ def test_test_images_that_train_without_labels_are_no_labelled_ones(config):
 def test_wrappers_are_searched_and_absent_datasets_left_out(config, tmp_path):
     cfg = config(test=dict(data_root=str(tmp_path / 'not-here')))
     assert data_warnings(cfg) == []
-    # One that cannot even be described without its folder.
+    # A dataset that cannot be described without its folder.
     cfg.test_dataloader.dataset = dict(type='PreparedDataset', data_root=str(tmp_path / 'not-here'))
     assert data_warnings(cfg) == []
     inner = cfg.train_dataloader.dataset
@@ -144,26 +144,26 @@ def test_a_test_dataset_that_cannot_be_built_is_refused_before_training(config, 
     early = [dict(type='DepthJitter'), dict(type='LoadDepth')]
     with pytest.raises(UserError, match=r'test_dataloader\.dataset: DepthJitter has no depth'):
         check_test_set(config(test=dict(pipeline=early)))
-    # One that is not on this machine is for later.
+    # A dataset that is not on this machine is not checked.
     check_test_set(config(test=dict(split='all', data_root=str(tmp_path / 'not-here'))))
 
 
-def test_weights_of_as_many_other_classes_are_reported(config, tmp_path):
+def test_weights_for_other_classes_of_the_same_number_are_reported(config, tmp_path):
     cfg, path = config(), tmp_path / 'x.pth'
-    own = ['background', 'building', 'road', 'water', 'barren', 'forest', 'agricultural']
+    names = ['background', 'building', 'road', 'water', 'barren', 'forest', 'agricultural']
     for classes, warned in (
-        (own, False),
-        (own[::-1], True),
-        (own[:5], False),  # another shape is refused when the weights are loaded
+        (names, False),
+        (names[::-1], True),
+        (names[:5], False),  # another shape is refused when the weights are loaded
         (None, False),
     ):
         torch.save({'meta': {'dataset_meta': {'classes': classes}}, 'state_dict': {}}, path)
         line = class_warning(cfg, str(path))
         assert bool(line) == warned
-    torch.save({'meta': {'dataset_meta': {'classes': own[::-1]}}, 'state_dict': {}}, path)
+    torch.save({'meta': {'dataset_meta': {'classes': names[::-1]}}, 'state_dict': {}}, path)
     assert class_warning(cfg, str(path)) == (
-        f'{path} was trained on the classes {", ".join(own[::-1])}, but this config has '
-        f'{", ".join(own)}: the weights of the last layer belong to the classes of the '
+        f'{path} was trained on the classes {", ".join(names[::-1])}, but this config has '
+        f'{", ".join(names)}: the weights of the last layer belong to the classes of the '
         'checkpoint, in their order'
     )
     assert class_warning(cfg, 'https://example.org/x.pth') is None

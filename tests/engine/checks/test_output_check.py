@@ -29,7 +29,7 @@ def files(folder: Path) -> dict[Path, bytes]:
         ('work_dir', '.'),
     ],
 )
-def test_a_test_leaves_the_data_alone(sample, short_run, tmp_path, option, folder):
+def test_a_test_does_not_write_into_the_data(sample, short_run, tmp_path, option, folder):
     before, path = files(sample), str(sample / folder)
     folders = dict(work_dir=str(tmp_path / 'work')) | {option: path}
     (tmp_path / 'a.pth').touch()
@@ -49,7 +49,7 @@ def test_a_test_leaves_the_data_alone(sample, short_run, tmp_path, option, folde
     assert files(sample) == before and not (tmp_path / 'work').exists()
 
 
-def test_a_working_directory_with_data_takes_results(sample, tmp_path, monkeypatch):
+def test_results_may_go_below_a_working_directory_with_data(sample, tmp_path, monkeypatch):
     data = dict(type='LoveDARGBD', domain='Rural', split='Test', depth='rdepth/synthetic')
     cfg = Config(dict(test_dataloader=dict(dataset=data | dict(data_root=str(sample)))))
     monkeypatch.chdir(sample)

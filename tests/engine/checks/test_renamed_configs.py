@@ -1,4 +1,4 @@
-"""Old names of configs, tables and rows work, with a warning, and find what was made under them."""
+"""Old names of configs, tables and rows work, with a warning, and their runs are found."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def test_a_base_is_found_under_its_old_name(old, tmp_path, warnings):
     assert load_config(path).train_dataloader and FILES[old] in warnings[0]
 
 
-def test_a_name_that_never_was_is_refused_as_before(warnings):
+def test_an_unknown_name_is_refused(warnings):
     with pytest.raises(UserError, match='there is no config file configs/drdg/drdg_potsdam.py'):
         load_config('configs/drdg/drdg_potsdam.py')
     # The same name in another folder is another file.
@@ -62,7 +62,7 @@ def test_a_name_that_never_was_is_refused_as_before(warnings):
     assert not warnings
 
 
-def test_a_training_goes_on_in_the_work_dir_of_the_name_that_was_typed(warnings):
+def test_a_training_continues_in_the_work_dir_of_the_typed_name(warnings):
     cfg = load_config(f'configs/{OLD}')
     prepare(cfg, f'configs/{OLD}', None, 'none')
     assert cfg.work_dir == 'work_dirs/drdg_potsdam-irrg2vaihingen'
@@ -96,7 +96,7 @@ def test_runs_of_an_old_table_or_row_are_found(old, row, old_row, finished, tmp_
     (run,) = plan_runs(table, tmp_path, [0], only=[row])
     assert run.result is None and run.folder.parts[-3:-1] == (table.name, row)
     before = tmp_path / old / old_row / run.folder.name
-    before.mkdir(parents=True)  # a stopped run, which goes on there
+    before.mkdir(parents=True)  # a stopped run, which continues there
     if finished:
         write_json(before / 'result.json', {'state': 'done', 'scores': {'mIoU': 40.0}})
     (again,) = plan_runs(table, tmp_path, [0], only=[old_row])
@@ -104,7 +104,7 @@ def test_runs_of_an_old_table_or_row_are_found(old, row, old_row, finished, tmp_
     assert len(warnings) == 1 and ('row' in warnings[0]) == (row != old_row)
 
 
-def test_a_run_that_was_started_under_the_new_name_goes_on_there(tmp_path, warnings):
+def test_a_run_that_was_started_under_the_new_name_continues_there(tmp_path, warnings):
     table = load_table('configs/tables/depthseg-table1.py')
     (run,) = plan_runs(table, tmp_path, [0], only=['depthseg-s'])
     for name in ('depthseg-1', 'depthseg-table1'):

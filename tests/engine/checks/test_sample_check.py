@@ -21,7 +21,7 @@ PIPELINE = [
 
 @pytest.fixture
 def config(tmp_path):
-    """A training set of 40 tiles of 24×16 (width × height) with depth that rises."""
+    """A training dataset of 40 tiles of 24×16 (width × height) with depth that rises."""
     for name in ('images', 'depth'):
         (tmp_path / name).mkdir()
     for number in range(40):
@@ -56,7 +56,7 @@ def test_depth_of_8_bits_in_maps_of_16(config, tmp_path):
     )
 
 
-def test_depth_that_says_nothing(config, tmp_path):
+def test_depth_maps_without_information(config, tmp_path):
     for number in range(40):
         depth = np.full((16, 24), 0.25 if number < 20 else 0.0)
         write_depth(tmp_path / f'depth/{number:02}.png', depth)
@@ -66,7 +66,7 @@ def test_depth_that_says_nothing(config, tmp_path):
         '8 of 16 sampled training depth maps have the same depth in all pixels (00.png, '
         '03.png, 05.png, …): they tell the model nothing about depth, so make them again',
     ]
-    # A map with a hole, whose valid pixels have one value, has one depth too.
+    # A map with a no-data pixel, and one value in all others, has one depth, too.
     for number in range(40):
         depth = np.full((16, 24), 0.25)
         depth[number % 16] = 0
@@ -75,7 +75,7 @@ def test_depth_that_says_nothing(config, tmp_path):
     assert line.startswith(
         '16 of 16 sampled training depth maps have the same depth in all pixels (00.png'
     )
-    # A model that takes optical bands alone reads none of it, nor does a pipeline without depth.
+    # A model that reads only optical bands reads no depth, nor does a pipeline without depth.
     config.model = dict(data_preprocessor=dict(depth='drop'))
     assert tile_warnings(config) == []
     config.model = {}
@@ -145,7 +145,7 @@ def test_tiles_below_the_crop(config):
     ]
     crop.crop_size = 17
     assert 'the crop of 17×17' in tile_warnings(config)[0]
-    # What is resized first has another size when it is cropped.
+    # Tiles that are resized first have another size when they are cropped.
     config.train_dataloader.dataset.pipeline.insert(1, dict(type='RandomResize', scale=(64, 64)))
     assert tile_warnings(config) == []
 

@@ -28,7 +28,7 @@ def poly(**kwargs) -> dict:
     return dict(type='PolyLR', by_epoch=False) | kwargs
 
 
-def test_a_run_is_as_long_as_its_schedule():
+def test_a_run_of_another_length_than_its_schedule_is_reported():
     cfg = load_config(SAMPLE)
     for length, expected in (
         (200, []),
@@ -125,7 +125,7 @@ def test_a_run_that_saves_nothing_is_reported():
         'default_hooks.checkpoint is None, so no checkpoint will be saved: remove this setting '
         'to keep the trained weights.'
     ]
-    # A hook of the user's own saves.
+    # A custom hook saves checkpoints.
     cfg.custom_hooks = [dict(type='PlainCheckpointHook', by_epoch=False)]
     assert schedule_warnings(cfg) == []
     cfg.default_hooks = dict()

@@ -73,17 +73,17 @@ def test_the_check_changes_no_bit_of_a_run(short_run, tmp_path, monkeypatch):
 
 def state(runner) -> dict:
     """Return everything from which a run continues."""
-    found = {f'model.{k}': v.clone() for k, v in runner.model.state_dict().items()}
-    found |= {f'training.{k}': m.training for k, m in runner.model.named_modules()}
-    found |= {'gradients': sum(p.grad is not None for p in runner.model.parameters())}
-    found['torch'] = torch.get_rng_state().clone()
-    found['numpy'] = np.random.get_state()[1].astype(np.int64)
-    found['random'] = random.getstate()[1]
+    values = {f'model.{k}': v.clone() for k, v in runner.model.state_dict().items()}
+    values |= {f'training.{k}': m.training for k, m in runner.model.named_modules()}
+    values |= {'gradients': sum(p.grad is not None for p in runner.model.parameters())}
+    values['torch'] = torch.get_rng_state().clone()
+    values['numpy'] = np.random.get_state()[1].astype(np.int64)
+    values['random'] = random.getstate()[1]
     loop = runner.val_loop
-    found['scored'] = sum(len(metric._seen) for metric in loop.evaluator.metrics)
-    found['sampler'] = runner.train_dataloader.sampler.start
-    found['log'] = runner.logger.disabled
-    return found
+    values['scored'] = sum(len(metric._seen) for metric in loop.evaluator.metrics)
+    values['sampler'] = runner.train_dataloader.sampler.start
+    values['log'] = runner.logger.disabled
+    return values
 
 
 def flat(states: dict) -> dict:
@@ -136,7 +136,7 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(case, short_run, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ['file.txt']
 
 
-def test_a_folder_with_a_run_keeps_it(short_run, tmp_path):
+def test_a_run_in_the_same_folder_is_kept(short_run, tmp_path):
     options = short_run | {'train_cfg.max_iters': 1}
     train(CONFIG, str(tmp_path), cfg_options=options)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*') if path.is_file()}
@@ -188,23 +188,25 @@ def test_a_check_trains_validates_and_leaves_nothing(
         options = {f'train_dataloader.dataset.{key}.data_root': str(sample) for key in sets}
     config, work_dir = CONFIGS / f'{name}.py', tmp_path / 'runs' / 'x'
     lines = check_training(config, str(work_dir), cfg_options=options)
-    found = dict(line.split(': ', 1) for line in lines)
-    assert found['training step'].startswith('loss') and found['training step'].endswith(' s)')
-    assert found['results'] == f'{work_dir} (will be created)'
-    assert found['log'].startswith(f'{work_dir}/<date>_<time>/')
-    assert found['curves'] == f'{work_dir}/<date>_<time>/vis_data (LocalVisBackend)'
-    assert ' MB free' in found['disk']
+    values = dict(line.split(': ', 1) for line in lines)
+    assert values['training step'].startswith('loss') and values['training step'].endswith(' s)')
+    assert values['results'] == f'{work_dir} (will be created)'
+    assert values['log'].startswith(f'{work_dir}/<date>_<time>/')
+    assert values['curves'] == f'{work_dir}/<date>_<time>/vis_data (LocalVisBackend)'
+    assert ' MB free' in values['disk']
     if name.startswith('drdg'):
-        assert 'validation sample' not in found and 'metrics' not in found
-        assert found['best checkpoint'] == 'none, so the last one is the result'
-        assert '2 in 800 iters (every 400), the last 2 are kept' in found['checkpoints']
+        assert 'validation sample' not in values and 'metrics' not in values
+        assert values['best checkpoint'] == 'none, so the last one is the result'
+        assert '2 in 800 iters (every 400), the last 2 are kept' in values['checkpoints']
     else:
-        assert '/images_png/' in found['validation sample']
-        assert found['metrics'] == f'{work_dir}/metrics.json and tiles.npz, written by depthda test'
-        assert found['best checkpoint'] == (
+        assert '/images_png/' in values['validation sample']
+        assert (
+            values['metrics'] == f'{work_dir}/metrics.json and tiles.npz, written by depthda test'
+        )
+        assert values['best checkpoint'] == (
             'best_mIoU_iter_N.pth, by mIoU of a validation on 4 images every 2 iters'
         )
-        assert '2 in 4 iters (every 2), the last 2 are kept' in found['checkpoints']
+        assert '2 in 4 iters (every 2), the last 2 are kept' in values['checkpoints']
     assert list(tmp_path.iterdir()) == []
 
 

@@ -173,7 +173,7 @@ def test_a_useless_value_is_refused(check, cfg, sentence):
 @pytest.mark.parametrize(
     'check, cfg',
     [
-        # A name of the file's own, whose value is used; and one for configs built on this one.
+        # A name whose value is used in the file, and a name for configs that build on this one.
         (check_top_level, dict(optim_wrappers=dict(a=1), optim_wrapper=dict(a=1))),
         (check_top_level, dict(test_pipeline=[1], crop_size=(8, 8), lr=1, resume=True)),
         (check_evaluation, steps(dict(type='RandomFlip', prob=1.0), dict(type='Resize'))),
@@ -189,7 +189,7 @@ def test_a_useless_value_is_refused(check, cfg, sentence):
         (check_scores, hooks(save_best='loss', rule='less')),
     ],
 )
-def test_what_has_a_use_is_passed_over(check, cfg):
+def test_useful_values_are_accepted(check, cfg):
     check(Config(cfg))
 
 
@@ -217,7 +217,7 @@ def test_a_loss_that_mmseg_would_not_train_with_is_refused():
     check_loss_names(nn.ModuleDict(dict(loss=Dice())))
 
 
-def test_parts_of_a_model_that_mmcv_would_look_for_in_vain(tmp_path):
+def test_unknown_parts_of_a_model_are_refused(tmp_path):
     head = dict(type='UPerHead', norm_cfg=dict(type='BNN'), act_cfg=dict(type='ReLU'))
     assert refusal(check_model, Config(dict(model=dict(decode_head=head)))) == (
         "model.decode_head.norm_cfg.type: there is no model 'BNN'; did you mean 'BN'?"
@@ -265,7 +265,7 @@ def config(bands, mean, **backbone):
 @pytest.mark.parametrize(
     ('cfg', 'sentence'),
     [
-        # The fourth band would be taken for depth: no error would ever come.
+        # The fourth band would be read as depth, without an error.
         (config(4, 3), 'model.data_preprocessor.mean has 3'),
         (config(4, 4, optical_bands=3), 'model.backbone.optical_bands is 3'),
         (config(4, 4, rgb=dict(type='ResNetV1c')), 'model.backbone.rgb.in_channels is 3'),
@@ -282,7 +282,7 @@ def test_a_number_of_bands_that_differs_is_named(cfg, sentence):
     )
 
 
-def test_pretrained_weights_of_three_bands_are_never_left_out_in_silence():
+def test_pretrained_weights_of_three_bands_are_never_left_out_silently():
     weights = dict(type='Pretrained', checkpoint='open-mmlab://resnet50_v1c')
     rgb = dict(type='ResNetV1c', in_channels=4, init_cfg=weights)
     assert refusal(check_bands, config(4, 4, rgb=rgb)) == (
