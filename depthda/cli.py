@@ -60,7 +60,7 @@ def _disk_error(error: OSError) -> str | None:
         return None
     advice = 'free some disk space' if error.errno in DISK_FULL else 'check the disk'
     file = f' {error.filename}' if error.filename else ''
-    return f'{error.strerror} while writing{file}: {advice} and run the command again'
+    return f'{error.strerror} while writing{file}: {advice} and run again'
 
 
 def is_main_process() -> bool:

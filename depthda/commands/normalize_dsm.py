@@ -1,4 +1,4 @@
-"""Turn surface models into 16-bit depth maps, with one range of heights for the whole dataset.
+"""Turn surface models into 16-bit depth maps, with one range of heights for the complete dataset.
 
 A map is a PNG with the size and the stem of its surface model: larger values are higher above
 ground (or above sea level), and 0 is no depth. The map of FOLDER/a/12.tif is DIR/a/12.png, where

@@ -1,6 +1,6 @@
 """Predict land-cover maps of scenes with a trained model.
 
-MODEL is a checkpoint that depthda train wrote; it holds its config, its classes and their colours.
+MODEL is a checkpoint that depthda train wrote, with its config, its classes and their colours.
 SCENES are GeoTIFFs or other images of any size, or folders of them. A map is a Cloud-Optimized
 GeoTIFF with the place of its scene, colours, class names and a table of areas (.aux.xml); no-data
 stays no-data. Memory depends on the width of a scene, not on its height. To continue a run that was

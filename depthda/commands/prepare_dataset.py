@@ -107,8 +107,8 @@ def _add_isprs(parser: ArgumentParser) -> None:
         nargs='*',
         choices=['dsm', 'ndsm'],
         default=['dsm'],
-        help='surface models: heights above sea level (dsm) or above ground (ndsm); --depth '
-        'without a value stands for none',
+        help='surface models: heights above sea level (dsm) or above ground (ndsm); write --depth '
+        'without a value for none',
     )
     text = 'metres that become depth 0 and 1 (default: lowest and highest of all areas)'
     add_range(parser, '--dsm-range', text)

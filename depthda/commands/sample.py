@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--fidelity', type=float, help=text)
     add('--null', action='store_true', help='use height and depth of unrelated tiles')
     extra = parser.add_mutually_exclusive_group().add_argument
-    text = 'write images as GeoTIFFs of four bands, the fourth of which is near infrared'
+    text = 'write images as GeoTIFFs of four bands; the fourth is near infrared'
     extra('--near-infrared', dest='bands', action='store_const', const='near-infrared', help=text)
     text = 'write images as GeoTIFFs of six bands: R, G, B on two dates, for pretraining'
     extra('--two-dates', dest='bands', action='store_const', const='two-dates', help=text)

@@ -42,8 +42,9 @@ class Settings:
     def __post_init__(self) -> None:
         if self.window < 1 or not 0 <= self.overlap < self.window or self.batch < 1:
             raise UserError(
-                f'--window {self.window} --overlap {self.overlap} --batch {self.batch}: the '
-                'overlap must be from 0 to less than the window, and the batch must be 1 or more.'
+                f'--window {self.window} --overlap {self.overlap} --batch {self.batch}: window and '
+                'batch must be 1 or more, and the overlap must be 0 or more and smaller than the '
+                'window.'
             )
         if self.tta not in (None, *VIEWS):
             raise UserError(f'--tta {self.tta}: use {" or ".join(VIEWS)}.')

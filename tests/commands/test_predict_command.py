@@ -212,7 +212,7 @@ def test_depth_must_be_on_the_grid_of_the_scene(predict, tmp_path, values, scene
         (('--depth', 'moved.tif'), 'lie 2.0 columns and 0.0 rows apart'),
         (('--depth', 'none.tif'), 'there is no depth map none.tif'),
         (('--depth', 'undeclared.tif'), 'the height -9999, which looks like no-data'),
-        (('--depth', 'depth', '--depth-model', 'x/y'), 'give one of the two'),
+        (('--depth', 'depth', '--depth-model', 'x/y'), 'leave out one of the two'),
     ]
     for arguments, message in cases:
         status, _, errors = predict('scenes/c.tif', '--out', 'c.tif', *arguments, model=model)

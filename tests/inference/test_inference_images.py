@@ -118,7 +118,7 @@ def test_models_of_the_optical_bands_take_images_with_and_without_depth(
 def test_wrong_images_are_refused(models, loveda, checkpoint, tmp_path):
     path, array = loveda
     for image, message in (
-        (tmp_path / 'no.png', f'there is no image {tmp_path}/no.png: give the path of a file, or'),
+        (tmp_path / 'no.png', f'there is no image {tmp_path}/no.png: pass the path of a file, or'),
         ([], 'inference_model got an empty list: pass at least one image.'),
         (array[..., :3], "this model's pipeline needs depth as the last channel: give an H×W×4"),
         ([array, array[:64]], r'sizes .* cannot share a batch'),
@@ -157,7 +157,7 @@ def test_a_plain_state_dict_gets_the_classes_of_the_config(models, tmp_path, lov
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='needs a machine without a GPU')
 def test_a_model_without_a_checkpoint_warns():
-    with pytest.warns(UserWarning, match='without a checkpoint the head has random weights'):
+    with pytest.warns(UserWarning, match='without a checkpoint, the head has random weights'):
         init_model(str(CONFIGS / 'upernet_tiny_u2r.py'), device='cpu')
 
 

@@ -95,7 +95,7 @@ def test_batches_and_folders_give_the_same(tmp_path, colours):
             assert np.array_equal(one.probabilities, other.probabilities)
     assert [path for path, _ in predictor.folder(tmp_path)] == paths
     (tmp_path / 'empty').mkdir()
-    with pytest.raises(UserError, match='holds no image'):
+    with pytest.raises(UserError, match='contains no images'):
         next(predictor.folder(tmp_path / 'empty'))
 
 
@@ -137,11 +137,15 @@ def test_what_does_not_fit_the_model_is_refused(tmp_path, colours):
         (plain, (colours.astype(np.uint16) * 9,), '8 bits'),
         (plain, (tmp_path / 'none.png',), 'No such file'),
         (deep, (colours,), r'this model reads depth'),
-        (deep, (colours, np.ones((40, 49), np.float32)), '49 × 40 pixels and the array 50 × 40'),
+        (
+            deep,
+            (colours, np.ones((40, 49), np.float32)),
+            '49 × 40 pixels, but the array has 50 × 40',
+        ),
         (deep, (colours, np.full((40, 50), 1.5)), r'depth must be from 0 \(no depth\) to 1'),
     ]
     for predictor, arguments, message in cases:
         with pytest.raises(UserError, match=message):
             predictor(*arguments)
-    with pytest.raises(UserError, match='2 images and 1 depth maps'):
+    with pytest.raises(UserError, match='2 images, but 1 depth map'):
         deep.batch([colours, colours], [np.ones((40, 50))])

@@ -18,7 +18,7 @@ from depthda.errors import UserError, few
 from depthda.io.headers import read_header
 
 _FAR = 8  # a mean or deviation of normalised values above this is a mistake in the config
-_TILES = 16  # of each dataset, evenly spread: most mistakes affect whole folders
+_TILES = 16  # of each dataset, evenly spread: most mistakes affect complete folders
 
 
 def tile_warnings(cfg: Config) -> list[str]:
