@@ -9,7 +9,7 @@ from depthda.config_files import find_config
 _TEXTS = {
     'folder': 'Make a dataset of your own images, with or without labels and depth. Files are '
     'paired by name and checked. Labels become class indices, and depth becomes 16-bit maps. '
-    'Images are cut into tiles or stay complete, and are split into train, val and test. An '
+    'Images are cut into tiles or kept as they are, and are split into train, val and test. An '
     'interrupted run continues where it stopped.',
     'liuzhou': 'Like folder, with the seven classes of LiuZhou. The configs in configs/depthseg '
     'read the dataset.',

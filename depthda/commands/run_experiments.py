@@ -41,10 +41,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--jobs', type=int, help='number of runs at a time (default: one for each device)')
     text = 'run share I of N, to divide a table among N machines, such as 2/3'
     add('--shard', metavar='I/N', help=text)
-    text = (
-        'time limit: start no run that would end later, judging by finished runs; the first runs '
-    )
-    text += 'are one of each row'
+    text = 'time limit: start no run that would end later, judging by finished runs; one run of '
+    text += 'each row comes first'
     add('--hours', type=float, metavar='H', help=text)
     add('--dry-run', action='store_true', help='only list what would run')
     text = 'run tiny models on a tiny synthetic dataset, and build the real models without memory'
