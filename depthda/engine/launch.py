@@ -192,8 +192,8 @@ def _check_test(cfg: Config, config: str | Path, checkpoint: str) -> list[str]:
     """Refuse a config and a checkpoint that cannot be tested; return the warnings about them."""
     if cfg.get('test_dataloader') is None:
         raise UserError(
-            f'{config} has no test_dataloader, so its model cannot be tested: use another config. '
-            '(A model for translation is used with depthda translate.)'
+            f'{config} has no test_dataloader: if it trains a translation, use depthda translate, '
+            'and otherwise add a test_dataloader.'
         )
     data_check.check_classes(cfg)
     check_bands(cfg)

@@ -38,8 +38,7 @@ def apply_overrides(cfg: Config, options: dict[str, Any]) -> None:
         if (top := parts[0]) not in READ_AFTER_PARSING:
             if top not in cfg:
                 raise UserError(
-                    f"nothing reads the key '{top}', so adding it would have no effect: leave it "
-                    'out.'
+                    f"nothing reads '{top}', so adding it would have no effect: leave it out."
                 )
             uses = [path for path, used in read_nodes(cfg) if used == cfg[top]]
             raise UserError(

@@ -198,5 +198,8 @@ def test_mistakes_are_reported(check):
     assert 'use 1 or more' in check('--workers', '0')[2]
     assert check('--split', 'train', config='none.py')[0] == 2
     status, _, err = check(options=['+train_dataloader.dataset.holdot=1'])
-    taken = "error: train_dataloader.dataset: LoveDARGBD takes no 'holdot'; did you mean 'holdout'?"
+    taken = (
+        "error: train_dataloader.dataset: LoveDARGBD has no argument 'holdot'; did you mean "
+        "'holdout'?"
+    )
     assert status == 2 and err.splitlines()[-1] == taken

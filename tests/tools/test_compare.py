@@ -106,7 +106,7 @@ def test_it_writes_markdown_and_json(run):
     ('arguments', 'sentence'),
     [
         (('a', 'c'), 'error: there is no folder c: give a tested run, or a folder of runs.\n'),
-        (('a', 'b', '--out', 'x.txt'), 'error: --out x.txt: give a name that ends with .md'),
+        (('a', 'b', '--out', 'x.txt'), 'error: --out x.txt: use a name that ends with .md'),
         (('a', 'b', '--resamples', '99'), 'error: --resamples 99 is too low for a 95'),
         (
             ('a', 'b', '--out', 'a/seed-0/metrics.json'),

@@ -35,7 +35,7 @@ def test_it_draws_the_logged_keys_and_reports_the_missing_ones(run):
     ('arguments', 'sentence'),
     [
         (('rgb', 'none'), 'error: there is no folder none'),
-        (('rgb', '--out', 'a.gif'), 'error: --out a.gif: give a name that ends with'),
+        (('rgb', '--out', 'a.gif'), 'error: --out a.gif: use a name that ends with'),
         (('rgb', '--smooth', '1'), 'error: --smooth 1.0: use a number from 0'),
         (('rgb', '--keys', 'lr'), 'error: there is nothing to draw: rgb has no lr'),
     ],

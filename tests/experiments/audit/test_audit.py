@@ -111,7 +111,7 @@ def test_a_pipeline_without_depth_and_an_audit_of_nothing_are_refused(trained, s
     for words, message in (
         (['zero'], 'write KIND=DIR'),
         (['grayscale=x'], 'KIND is one of as-is, degraded'),
-        (['zero=a', 'zero=b'], 'given twice'),
+        (['zero=a', 'zero=b'], 'names zero twice'),
     ):
         with pytest.raises(UserError, match=message):
             _folders(words)
