@@ -93,7 +93,7 @@ def test_a_model_of_other_classes_or_of_a_head_without_type_is_refused(domains, 
     path = config(domains, 'prepared-512x512.py', 'south', classes=6)
     with pytest.raises(UserError, match='decode_head.num_classes is 6, but the train dataset '):
         train(path, str(tmp_path))
-    with pytest.raises(UserError, match=r'num_classes is 6 and .* 2 classes \(field, wood\)'):
+    with pytest.raises(UserError, match=r'num_classes is 6, but .* 2 classes \(field, wood\)'):
         test(path, 'none.pth', str(tmp_path))
     path = config(domains, 'prepared-512x512.py', 'south')
     path.write_text(path.read_text() + 'model["auxiliary_head"] = dict(num_classes=2)\n')

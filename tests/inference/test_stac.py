@@ -85,9 +85,9 @@ def test_the_item_of_the_model_repeats_its_network(tmp_path):
     assert link['rel'] == 'derived_from' and link['href'] == 'the%20map_model.json'
     properties = described['properties']
     assert link['mlm:name'] == properties['mlm:name'] == 'stub'
-    described = properties['mlm:input'][0]
-    assert described['bands'] == ['band_1', 'band_2', 'band_3', 'depth']
-    scaling = [(part['mean'], part['stddev']) for part in described['value_scaling']]
+    inputs = properties['mlm:input'][0]
+    assert inputs['bands'] == ['band_1', 'band_2', 'band_3', 'depth']
+    scaling = [(part['mean'], part['stddev']) for part in inputs['value_scaling']]
     assert scaling == [(100, 50)] * 3 + [(0.449, 0.226)]
     assert properties['mlm:total_parameters'] == (4 * 6 + 6 * 4) * 25 + 6 + 4
     assert properties['mlm:output'][0]['result']['shape'] == [-1, 4, 32, 32]

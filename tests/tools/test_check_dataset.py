@@ -177,11 +177,11 @@ def test_a_file_as_out_is_refused(check, tmp_path):
     file = tmp_path / 'file'
     file.write_text('text')
     for out, sentence in (
-        (file, f'{file} is a file'),
-        (file / 'a', f'{file}/a cannot be created, because {file} is a file'),
+        (file, f'{file} is a file: name a folder.'),
+        (file / 'a', f'{file}/a cannot be created, because {file} is a file: name another folder.'),
     ):
         status, message, err = check(out=out)
-        assert (status, message, err) == (2, '', f'error: --out {sentence}: give a folder.\n')
+        assert (status, message, err) == (2, '', f'error: --out {sentence}\n')
     assert file.read_text() == 'text'
 
 
