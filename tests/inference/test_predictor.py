@@ -120,8 +120,8 @@ def test_depth_comes_from_an_array_a_file_or_a_network(tmp_path, colours):
     assert np.abs(both[0].probabilities - both[1].probabilities).max() > 0.01
 
     estimator = DepthEstimator.load(str(save_tiny(tmp_path / 'weights')))
-    depth = estimator.whole([estimator.preprocessing(colours)], [(40, 50)])[0]
-    relative = np.maximum((depth - depth.min()) / (depth.max() - depth.min()), 1 / 65535)
+    raw = estimator.whole([estimator.preprocessing(colours)], [(40, 50)])[0]
+    relative = np.maximum((raw - raw.min()) / (raw.max() - raw.min()), 1 / 65535)
     prediction = Predictor(model, ONE, estimator)(colours)
     passed = predictor(colours, relative.astype(np.float32))
     np.testing.assert_allclose(prediction.probabilities, passed.probabilities, atol=1e-5)

@@ -66,12 +66,12 @@ def test_images_are_the_output_of_the_generator(translated, model, sample):
         with torch.no_grad():
             made = model.generator_s2t(rgb, (104, 96)).image[0]
         expected = ((made + 1) * 127.5).round().clamp(0, 255).byte().movedim(0, 2).numpy()
-        image = cv2.imread(str(translated / 'Train/Urban/images_png' / path.name))
-        assert image.shape == (104, 96, 3)
-        assert np.abs(image[..., ::-1].astype(int) - expected).max() <= 1  # rounding
+        written = cv2.imread(str(translated / 'Train/Urban/images_png' / path.name))
+        assert written.shape == (104, 96, 3)
+        assert np.abs(written[..., ::-1].astype(int) - expected).max() <= 1  # rounding
         # On a GPU, the convolutions of the translation are in TF32, unlike those of the reference.
         equal = 0.99 if torch.cuda.is_available() else 0.999
-        assert (image[..., ::-1] == expected).mean() > equal
+        assert (written[..., ::-1] == expected).mean() > equal
 
 
 def test_labels_are_resized_by_nearest_neighbour_and_depth_bilinearly(translated, sample):

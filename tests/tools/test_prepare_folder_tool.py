@@ -37,8 +37,8 @@ def test_liuzhou_is_read_by_its_class(tmp_path, call):
     assert len(dataset) == 4
     assert set(np.unique(dataset[0]['gt_seg_map'])) <= {*range(7), 255}
     # The value 0, which is not a class, has become 255.
-    dataset = LiuZhou(**settings)
-    held = np.stack([dataset[n]['gt_seg_map'] for n in range(len(dataset))])
+    both = LiuZhou(**settings)
+    held = np.stack([both[n]['gt_seg_map'] for n in range(len(both))])
     assert np.bincount(held.ravel(), minlength=256)[255] > 0 and (held != 7).all()
 
 
