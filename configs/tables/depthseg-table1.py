@@ -1,7 +1,7 @@
 # DepthSeg, Table I: scores on the LiuZhou dataset. Its tiles are not public; data/README.md shows
 # where to put them.
 title = 'DepthSeg, Table I: LiuZhou'
-caption = "All figures in %. Here, Kappa is Cohen's; the formula that the paper prints is another."
+caption = "All figures are in %. Kappa is Cohen's; the paper prints a different formula."
 columns = [
     dict(key='mPrecision', title='mPre'),
     dict(key='mRecall', title='mRecall'),
@@ -37,7 +37,7 @@ rows = [
         title='DeepLabV3',
         config='configs/baselines/deeplabv3_r50_1xb8-50e_liuzhou-512x512.py',
         paper=figures('57.49 54.64 54.96 42.97 79.95 72.33'),
-        note='the paper states neither backbone nor recipe: ResNet-50 and mmseg’s SGD are assumed',
+        note='the paper states neither backbone nor recipe; ResNet-50 and mmseg’s SGD are assumed',
     ),
     absent('st-unet', 'ST-UNet', NO_METHOD, '69.97 63.89 63.52 50.57 81.36 74.55'),
     absent('ctcfnet', 'CTCFNet', NO_METHOD, '70.64 72.25 71.12 58.19 86.37 81.31'),

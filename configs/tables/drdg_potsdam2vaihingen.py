@@ -4,10 +4,10 @@ from _base_.translation import chain
 
 title = 'DRDG, Tables I and II: Potsdam IRRG → Vaihingen'
 caption = (
-    'All figures in %. The paper averages three seeds. Its F1 does not follow from its IoU as '
-    '2·IoU/(1 + IoU), because its released code averages both over batches of 32; the last two '
-    'columns are computed that way. Here the others come from one confusion matrix of all pixels, '
-    "and stand next to the paper's figures as printed."
+    'All figures are in %. The paper averages three seeds. Its F1 does not follow from its IoU as '
+    '2·IoU/(1 + IoU), because its released code averages both over batches of 32. The last two '
+    'columns are computed in this way. All other scores of this project come from one confusion '
+    "matrix of all pixels; they are shown next to the paper's figures as printed."
 )
 seeds = (0, 1, 2)
 CLASSES = dict(
@@ -62,7 +62,7 @@ def row(name, title, classes='', means='', config='', segmentation='', **rest):
     )
 
 
-NETWORKS = 'DeepLabV3 in the text of the paper, DeepLabV3+ in the caption of its Fig. 3'
+NETWORKS = 'the text of the paper names DeepLabV3, and the caption of its Fig. 3 DeepLabV3+'
 ONE, TWO = 'Table I', 'Table II: the two depth losses'
 rows = [
     dict(
@@ -80,7 +80,7 @@ rows = [
         '6.93 9.95 57.41 72.67 20.74 33.46 44.31 61.08 35.60 52.17 65.71 79.12',
         '38.45 51.41',
         config='cyclegan',
-        note='CycleGAN’s losses with the networks of RDG, not CycleGAN’s own',
+        note='CycleGAN’s losses, with the networks of RDG instead of CycleGAN’s own',
     ),
     dict(
         name='adaptsegnet',
@@ -89,7 +89,7 @@ rows = [
         paper=figures(
             '5.84 9.01 62.81 76.88 29.43 44.83 55.84 71.45 40.16 56.87 70.64 82.66', '44.12 56.95'
         ),
-        note="the paper's network and recipe are not public: those of LoveDA's baselines here",
+        note="the paper's network and recipe are not public; those of LoveDA's baselines are used",
     ),
     absent(
         'mucss',
@@ -138,7 +138,7 @@ rows += [
             'DRDG, channels of the text',
             config='ablations/drdg_text-channels',
             note='the text of the paper has the channels 64, 128, 256, 512, 512, 512; its released '
-            'code has a seventh convolution of 512, and so have the other rows',
+            'code has a seventh convolution of 512, as do the other rows',
         ),
         row(
             'deeplabv3plus',

@@ -32,8 +32,8 @@ def rgb(name, title, method, **rest):
 
 
 def depth(name, title, method=OURS, part=', RGB + depth', baseline='dual-u2r', **rest):
-    given = dict(part=part, baseline=baseline)
-    return row(name, title, f'{method}_depthda-tiny', 'u2r', **given, **rest)
+    fields = dict(part=part, baseline=baseline)
+    return row(name, title, f'{method}_depthda-tiny', 'u2r', **fields, **rest)
 
 
 def without(name, title, options):
@@ -43,11 +43,11 @@ def without(name, title, options):
 def replaced(by):
     """Return overrides that replace depth by something else in both domains."""
     options = instead_of_depth(by)
-    step = {key: value for key, value in options.items() if 'train_dataloader' not in key}
-    for side in ('source.dataset', 'target'):
-        place = f'train_dataloader.dataset.{side}.pipeline.{2 if side != "target" else 1}'
-        step |= {f'{place}.type': 'LoadControlDepth', f'+{place}.by': by}
-    return step
+    options = {key: value for key, value in options.items() if 'train_dataloader' not in key}
+    for side, index in (('source.dataset', 2), ('target', 1)):  # index of LoadDepth
+        step = f'train_dataloader.dataset.{side}.pipeline.{index}'
+        options |= {f'{step}.type': 'LoadControlDepth', f'+{step}.by': by}
+    return options
 
 
 GAP = dict(sample=dict(gap=('appearance',)), part=', gap in appearance alone')

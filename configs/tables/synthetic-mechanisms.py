@@ -97,10 +97,12 @@ for gap in GAPS:
         in_gap(gap, name, text, 'upernet', baseline=base, options=styled(f'{kind}Transfer'))
         for name, text, kind in transfers
     ]
-    there = dict(section=rows[-1]['section'], sample=dict(gap=(gap,)), baseline=base)
+    common = dict(section=rows[-1]['section'], sample=dict(gap=(gap,)), baseline=base)
     # Each depth loss is left out once, but only across the gap in appearance.
     names = SYSTEMS if gap == 'appearance' else ('rdg', 'drdg')
-    rows += [translated(name, *SYSTEMS[name][:1], gap, SYSTEMS[name][1], **there) for name in names]
+    for name in names:
+        system_title, weights = SYSTEMS[name]
+        rows.append(translated(name, system_title, gap, weights, **common))
 
 # DepthSeg on a ViT that is pretrained and frozen, in the world with all gaps.
 NO_ADAPTER = {'model.adapter': None}

@@ -21,8 +21,8 @@ SOURCE, TARGET = 'Urban', 'Rural'
 def row(name, title, model, section, options=None, interval=300, **rest):
     """Return a row of a model in ``configs/sample``; ``interval`` is its number of iterations."""
     options = {'default_hooks.checkpoint.interval': interval} | (options or {})
-    found = synthetic_row(name, title, model, 'u2r', options=options, pretrained=False, **rest)
-    return found | dict(name=name, section=section)
+    content = synthetic_row(name, title, model, 'u2r', options=options, pretrained=False, **rest)
+    return content | dict(name=name, section=section)
 
 
 def translated(name, title, section, model=None, segmentation=None, **rest):

@@ -16,7 +16,7 @@ def at_root(monkeypatch) -> None:
 
 @pytest.fixture
 def write_table(tmp_path, at_root):
-    """Return a function that writes a table of given rows and returns its path."""
+    """Return a function that writes a table with these rows and returns its path."""
 
     def write(rows: list[dict[str, Any]], name: str = 'small', **rest) -> Path:
         content = {

@@ -33,7 +33,7 @@ def tiny(name: str = 'rgb', config: str = 'upernet_tiny_u2r', **rest) -> dict[st
 
 
 def finish(run: Run, scores: dict[str, float], **rest) -> None:
-    """Write a result as if the run had been done."""
+    """Write a result, as if the run had finished."""
     run.folder.mkdir(parents=True, exist_ok=True)
     result = {
         'state': 'done',
@@ -51,7 +51,7 @@ def finish(run: Run, scores: dict[str, float], **rest) -> None:
 def stand_in_worker(monkeypatch, script: str) -> list[subprocess.Popen]:
     """Replace the worker's process by a short script; ``sys.argv`` holds the run's folders.
 
-    Return a list that each started process is added to.
+    Return a list to which each started process is added.
     """
     start, started = subprocess.Popen, []
 

@@ -4,7 +4,7 @@ from _base_.classes import class_columns
 
 CAPTION = (
     'IoU in %, mean ± standard deviation over seeds. AT: adversarial training, ST: self-training, '
-    'both with unlabelled target images; the other methods see the source alone.'
+    'both with unlabelled target images. The other methods see only the source.'
 )
 COLUMNS = [*class_columns(agricultural='Agriculture'), dict(key='mIoU', title='mIoU')]
 

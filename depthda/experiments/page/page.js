@@ -170,7 +170,7 @@ function show(index) {
   }));
   const captions = state.panels.map((p) => p.caption);
   const labels = state.panels.filter((p) => p.kind === 'labels').map((p) => p.caption);
-  // Compare the first and the last model, or the truth and the only model.
+  // Compare the first and the last model, or the labels and the only model.
   const [left, right] = labels.length > 2 ? [labels[1], labels[labels.length - 1]] : [labels[0], labels[1] || captions[0]];
   if (!captions.includes(state.left)) state.left = left;
   if (!captions.includes(state.right)) state.right = right;
