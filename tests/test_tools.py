@@ -21,7 +21,10 @@ def command(*arguments: str) -> list[str]:
 
 @pytest.fixture
 def run(monkeypatch, capfd):
-    """Run a tool in this process, which saves an import of torch: status, output, last error."""
+    """Return a function that runs a tool and returns its status, output and last line of errors.
+
+    The tool runs in this process, which saves an import of torch.
+    """
 
     def run_here(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.chdir(ROOT)
@@ -51,8 +54,8 @@ class Bomb:
 
 def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run, run):
     options = short_run | {'train_cfg.max_iters': 6, 'default_hooks.logger.interval': 1}
-    whole, killed = tmp_path / 'whole', tmp_path / 'killed'
-    arguments = command('train.py', CONFIG, '--work-dir', str(whole), *as_options(options))
+    complete, killed = tmp_path / 'complete', tmp_path / 'killed'
+    arguments = command('train.py', CONFIG, '--work-dir', str(complete), *as_options(options))
     done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     # All output up to the first iteration fits on one screen (24 lines of 100 columns).
@@ -60,7 +63,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run, run):
     first = next(n for n, line in enumerate(lines) if 'Iter(train) [1/6]' in line)
     assert sum(1 + len(line) // 100 for line in lines[: first + 1]) <= 24, done.stdout
     assert done.stderr == '' and lines[0].startswith('depthda ')
-    log = next(whole.glob('2*/*.log')).read_text()
+    log = next(complete.glob('2*/*.log')).read_text()
     assert 'Hooks will be executed' in log and 'train_pipeline = [' in log
 
     words = ['train.py', CONFIG, '--work-dir', str(killed), *as_options(options)]
@@ -75,13 +78,13 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run, run):
 
     first, second = (
         torch.load(folder / 'iter_6.pth', weights_only=True)['state_dict']
-        for folder in (whole, killed)
+        for folder in (complete, killed)
     )
     assert first.keys() == second.keys()
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_ctrl_c_reports_once_from_where_resume_continues(tmp_path, short_run):
+def test_ctrl_c_reports_once_where_resume_continues(tmp_path, short_run):
     options = short_run | {'train_cfg.max_iters': 60, 'train_cfg.val_interval': 60}
     options |= {'default_hooks.logger.interval': 1, 'train_dataloader.num_workers': 2}
     arguments = command('train.py', CONFIG, '--work-dir', str(tmp_path), *as_options(options))
