@@ -52,11 +52,11 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(p): (folder / p).read_bytes() for p in paths if '__pycache__' not in p.parts}
 
 
-def run(site: Path, here: Path, *arguments: str) -> str:
-    """Run the console command of the package in ``site``, outside of any checkout."""
+def run(site: Path, folder: Path, *arguments: str) -> str:
+    """Run the console command of the package in ``site`` from ``folder``."""
     command = [sys.executable, '-m', 'depthda', *arguments]
     environment = {**os.environ, 'PYTHONPATH': str(site)}
-    done = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

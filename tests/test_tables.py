@@ -197,10 +197,10 @@ def test_smoke_runs_await_scores_and_recorded_scores_are_in_the_table(tmp_path, 
     assert not run_table(path, out, only=only, smoke=True, report=True)
     with open(out / 'loveda-u2r' / 'table.csv', newline='') as file:
         lines = [line for line in csv.DictReader(file) if line['from'] == 'here']
-    here = {row: [line for line in lines if line['row'] == row] for row in only}
-    assert [float(line['mean']) for line in here[only[0]]] == [*map(float, scores), 48.98]
-    assert [here[row][-1]['marks'] for row in only] == ['', 'target-selected', '']
-    assert [here[row][-1]['state'] for row in only] == ['', '1 awaiting score', '']
+    rows_here = {row: [line for line in lines if line['row'] == row] for row in only}
+    assert [float(line['mean']) for line in rows_here[only[0]]] == [*map(float, scores), 48.98]
+    assert [rows_here[row][-1]['marks'] for row in only] == ['', 'target-selected', '']
+    assert [rows_here[row][-1]['state'] for row in only] == ['', '1 awaiting score', '']
 
 
 def test_rows_of_the_segmentation_challenge_have_both_domains():

@@ -17,7 +17,7 @@ SOURCE_KEYS = ('train_dataloader.dataset.domain', 'val_dataloader.dataset.domain
 DIRECTIONS = {'u2r': ('Urban', 'Rural'), 'r2u': ('Rural', 'Urban')}
 
 
-def row(name, title, config, section, options=None, **rest):
+def row(name, title, config, section, options=None, **fields):
     return dict(
         name=name,
         title=title,
@@ -25,12 +25,12 @@ def row(name, title, config, section, options=None, **rest):
         config=f'configs/{config}_1xb4-40k_loveda-u2r-512x512.py',
         options=options or {},
         baseline='' if name == 'rgb' else 'rgb',
-        **rest,
+        **fields,
     )
 
 
-def ablation(name, title, section, **rest):
-    return row(name, title, f'depth_guided/ablations/{name}', section, **rest)
+def ablation(name, title, section, **fields):
+    return row(name, title, f'depth_guided/ablations/{name}', section, **fields)
 
 
 def in_direction(row, direction):

@@ -47,7 +47,7 @@ def absent(name, title, classes, means):
     return dict(name=name, title=title, absent=NO_METHOD, paper=figures(classes, means))
 
 
-def row(name, title, classes='', means='', config='', segmentation='', **rest):
+def row(name, title, classes='', means='', config='', segmentation='', **fields):
     tiny = 'cyclegan' if config == 'cyclegan' else 'drdg'
     return dict(
         name=name,
@@ -58,7 +58,7 @@ def row(name, title, classes='', means='', config='', segmentation='', **rest):
         ),
         paper=figures(classes, means) if means else (),
         smoke=dict(steps=chain(f'configs/sample/{tiny}_tiny_u2r.py', NETWORK, data='{data}')),
-        **rest,
+        **fields,
     )
 
 

@@ -26,14 +26,13 @@ OURS = 'depth-guided-self-training'
 SEEN = {'model.terms.0.weight': 0.0}
 
 
-def rgb(name, title, method, **rest):
-    part = dict(part=', RGB', baseline='rgb-u2r')
-    return row(name, title, f'{method}_upernet-tiny', 'u2r', **part | rest)
+def rgb(name, title, method, **fields):
+    default = dict(part=', RGB', baseline='rgb-u2r')
+    return row(name, title, f'{method}_upernet-tiny', 'u2r', **default | fields)
 
 
-def depth(name, title, method=OURS, part=', RGB + depth', baseline='dual-u2r', **rest):
-    fields = dict(part=part, baseline=baseline)
-    return row(name, title, f'{method}_depthda-tiny', 'u2r', **fields, **rest)
+def depth(name, title, method=OURS, part=', RGB + depth', baseline='dual-u2r', **fields):
+    return row(name, title, f'{method}_depthda-tiny', 'u2r', part=part, baseline=baseline, **fields)
 
 
 def without(name, title, options):

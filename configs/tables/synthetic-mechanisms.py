@@ -41,7 +41,7 @@ SAME_SIZE = {
 }
 
 
-def translated(name, title, gap, weights, **rest):
+def translated(name, title, gap, weights, **fields):
     """Return a row that translates the source, and trains a model without depth on the result."""
     options = {f'model.{key}': value for key, value in weights.items()}
     return dict(
@@ -58,7 +58,7 @@ def translated(name, title, gap, weights, **rest):
         source='Urban',
         target='Rural',
         pretrained=pretraining('resnet-tiny'),
-        **rest,
+        **fields,
     )
 
 
@@ -80,9 +80,9 @@ def styled(transform):
     return {'train_dataloader.dataset.pipeline': pipeline}
 
 
-def in_gap(gap, name, title, model, **rest):
-    part = dict(part=f', gap in {gap} alone', sample=dict(gap=(gap,)))
-    return row(f'{name}-gap-{gap}', title, f'{model}_tiny', 'u2r', **part, **rest)
+def in_gap(gap, name, title, model, **fields):
+    fields |= dict(part=f', gap in {gap} alone', sample=dict(gap=(gap,)))
+    return row(f'{name}-gap-{gap}', title, f'{model}_tiny', 'u2r', **fields)
 
 
 rows = []

@@ -53,8 +53,8 @@ def run_demo(out: str | Path, iterations: int = 300, seed: int = 0, jobs: int = 
 
     console.print(_table(runs, seed))
     console.print(
-        'The images are synthetic, and the models are tiny and started from random weights. This'
-        '\nchecks the mechanism and the commands; it is not evidence about real images.'
+        'The images are synthetic, and the models are tiny and trained from random weights. The'
+        '\ndemo checks the mechanism and the commands, and is not evidence about real images.'
     )
     picture = out / 'predictions.png'
     _draw(picture, directions)

@@ -6,7 +6,7 @@ from typing import Any
 
 from depthda.provenance import narrowed
 
-# Marks next to scores: what the training, or the choice of the checkpoint, saw of the target.
+# Marks next to scores: how the training, or the choice of the checkpoint, used the target.
 TARGET_SELECTED = 'target-selected'
 UNLABELLED = 'unlabelled target:'
 TRANSDUCTIVE = 'transductive'

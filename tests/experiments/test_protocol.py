@@ -5,8 +5,8 @@ import pytest
 from depthda.experiments.protocol import MEANINGS, judge, marks
 
 
-def described(domains: list[str], root: str = 'data/loveda', **rest) -> dict:
-    return {'data_root': root, 'domains': domains, **rest}
+def described(domains: list[str], root: str = 'data/loveda', **fields) -> dict:
+    return {'data_root': root, 'domains': domains, **fields}
 
 
 def metrics(

@@ -66,14 +66,14 @@ def both_domains(direction):
     return {'test_dataloader.dataset.domain': [target, source], '+test_evaluator.headline': target}
 
 
-def row(name, title, model, direction, part='', options=None, pretrained=True, **rest):
+def row(name, title, model, direction, part='', options=None, pretrained=True, **fields):
     """Return a row of a model in ``configs/sample``, trained in one direction."""
     source, target = DIRECTIONS[direction]
     start = {}
     if pretrained:
         network = model.rpartition('_')[2] if model.endswith('-tiny') else model
         encoders = ENCODERS.get(network, ['backbone.rgb', 'backbone.depth'])
-        rest['pretrained'] = pretraining(FAMILIES.get(model, 'resnet-tiny'))
+        fields['pretrained'] = pretraining(FAMILIES.get(model, 'resnet-tiny'))
         start = from_pretrained(*encoders) | trained_for(ITERATIONS)
     return dict(
         name=f'{name}-{direction}',
@@ -85,7 +85,7 @@ def row(name, title, model, direction, part='', options=None, pretrained=True, *
         test_options=both_domains(direction),
         source=source,
         target=target,
-        **rest,
+        **fields,
     )
 
 

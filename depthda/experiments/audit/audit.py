@@ -142,7 +142,7 @@ def _depth_sentence(differences: Mapping[str, Mapping], unused: bool, reads: boo
             f'from {row["a"]:.2f} to {row["b"]:.2f} ({interval(row)}).'
         )
     return (
-        f'The audit shows no clear use of depth: even the lowest mIoU, with '
+        'The audit shows no clear use of depth: even the lowest mIoU, with '
         f'{VARIANTS[lowest].words}, differs by no more than the choice of tiles could explain '
         f'({interval(rows[lowest])}).'
     )

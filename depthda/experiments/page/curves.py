@@ -89,7 +89,7 @@ def _series(index: int, curve: Curve, x_range: Sequence, y_range: Sequence) -> M
             dots += points if few or len(points) == 1 else []
     marks = [tag('circle', cx=x, cy=y, r=3, class_='dot') for x, y in dots]
     values = json.dumps([[s, round(v, 5) if math.isfinite(v) else None] for s, v in curve])
-    data = dict(data_place=index, data_points=values)
+    data = dict(data_index=index, data_points=values)
     return tag('g', lines, marks, class_=f'series {html.colour(index)}', **data)
 
 

@@ -54,11 +54,11 @@ class RunImages:
 
     def _locate(self, root: str) -> Path:
         """Find ``root``, a path relative to the folder where the run was started."""
-        here, work_dir = self.run.folder.absolute(), Path(self.run.config.get('work_dir') or '.')
-        starts = [Path.cwd(), *here.parents]
+        folder, work_dir = self.run.folder.absolute(), Path(self.run.config.get('work_dir') or '.')
+        starts = [Path.cwd(), *folder.parents]
         levels = len(work_dir.parts)
-        if levels and not work_dir.is_absolute() and here.parts[-levels:] == work_dir.parts:
-            starts.insert(0, here.parents[levels - 1])
+        if levels and not work_dir.is_absolute() and folder.parts[-levels:] == work_dir.parts:
+            starts.insert(0, folder.parents[levels - 1])
         # A folder of that name may hold other data; the right one holds the tested images.
         image = '' if self.run.tiles is None else str(self.run.tiles.names[0])
         for start in starts:

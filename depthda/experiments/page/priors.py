@@ -91,7 +91,7 @@ def _count_training(run: TestedRun, known: dict[tuple, Distribution]) -> None:
             pixels = np.bincount(images.label(info).ravel(), minlength=256)
             if len(pixels) > 256 or pixels[len(run.classes) : IGNORED].any():
                 raise UserError(
-                    f'{info["seg_map_path"]} has values that are not a class: correct the file.'
+                    f'{info["seg_map_path"]} has values that are no class index: correct the file.'
                 )
             counts += pixels[: len(run.classes)]
         name = f'training: {domain or "all"}, {many(len(members), "image")}'

@@ -45,7 +45,7 @@ class Run:
     folder: Path
     data: Path | None  # the synthetic dataset, which is made before the run
     missing: str | None  # a data folder that the run needs and that does not exist
-    pretraining: 'Run | None' = None  # the run that gives this one its initial weights
+    pretraining: 'Run | None' = None  # the run that trains the initial weights
 
     @property
     def title(self) -> str:

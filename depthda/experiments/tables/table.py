@@ -39,7 +39,7 @@ class Column:
 class Row:
     """One line of a table.
 
-    Exactly one of ``config``, ``steps``, ``absent`` and ``same_as`` must be given. ``smoke`` sets
+    Exactly one of ``config``, ``steps``, ``absent`` and ``same_as`` must be set. ``smoke`` sets
     fields (``config``, ``options``, ``steps``) of the row's stand-in in a smoke run, which is
     described in :func:`~.stand_in.smoke_row`.
     """
@@ -88,7 +88,7 @@ class ChainStep:
 
     ``train`` and ``test`` name a config, ``tool`` is a command line without ``python``. Text may
     hold ``{run}`` (the folder of the run), ``{data}`` (its synthetic dataset), ``{seed}`` and
-    ``{pretrained}`` (a checkpoint). A training writes to ``{run}/<name>``; a test takes the weights
+    ``{pretrained}`` (a checkpoint). A training writes to ``{run}/<name>``; a test uses the weights
     of the training named ``of``.
     """
 

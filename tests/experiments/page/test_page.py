@@ -156,10 +156,10 @@ def test_matrix_tiles_and_shift_belong_to_the_headline_images(tmp_path):
 
 def test_a_missing_score_is_a_dash(made, tmp_path):
     folder = copy_run(made, tmp_path)
-    found = json.loads((folder / 'metrics.json').read_text())
-    row = found['report']['groups']['all']['per_class']['water']
+    record = json.loads((folder / 'metrics.json').read_text())
+    row = record['report']['groups']['all']['per_class']['water']
     row |= dict(IoU=None, F1=None, precision=None, recall=None)
-    (folder / 'metrics.json').write_text(json.dumps(found | dict(commit=None, seed=None)))
+    (folder / 'metrics.json').write_text(json.dumps(record | dict(commit=None, seed=None)))
     reader = Reader(make_page([folder], tmp_path / 'p.html', tiles=0).path.read_text())
     water = next(r for r in reader.table('class', 'IoU') if r[0] == 'water')
     assert water[1:5] == ['–'] * 4
@@ -175,11 +175,11 @@ def copy_run(made, tmp_path):
 def test_a_checkpoint_chosen_on_the_target_is_marked(made, tmp_path):
     folder = copy_run(made, tmp_path)
     path = folder / 'metrics.json'
-    found = json.loads(path.read_text())
-    on = found['tested_on'] | dict(domains=['Rural'], splits=['Val'], images=2)
+    record = json.loads(path.read_text())
+    on = record['tested_on'] | dict(domains=['Rural'], splits=['Val'], images=2)
     for domains, marks in ((['Rural'], True), (['Elsewhere'], False)):
-        found['selection'] = dict(rule='best mIoU', on=on | dict(domains=domains))
-        path.write_text(json.dumps(found))
+        record['selection'] = dict(rule='best mIoU', on=on | dict(domains=domains))
+        path.write_text(json.dumps(record))
         text = make_page([folder], tmp_path / 'p.html', tiles=0).path.read_text()
         assert text.count('target-selected</strong>') == 2 * marks  # the head and the table
         assert f'best mIoU, on {domains[0]}, Val (2 images)' in Reader(text).text
@@ -225,10 +225,10 @@ def test_without_the_data_the_scores_are_shown_and_the_rest_is_reported(tmp_path
 
 def test_paths_are_relative_to_the_folder_where_the_page_was_made(made, tmp_path, monkeypatch):
     folder = copy_run(made, tmp_path)
-    found = json.loads((folder / 'metrics.json').read_text())
-    found |= dict(config=str(tmp_path / 'configs/rgb.py'))
-    found['checkpoint']['file'] = str(folder / 'iter_40.pth')
-    (folder / 'metrics.json').write_text(json.dumps(found))
+    record = json.loads((folder / 'metrics.json').read_text())
+    record |= dict(config=str(tmp_path / 'configs/rgb.py'))
+    record['checkpoint']['file'] = str(folder / 'iter_40.pth')
+    (folder / 'metrics.json').write_text(json.dumps(record))
     shutil.rmtree(folder / 'predictions')
     monkeypatch.chdir(tmp_path)
     command = ['python', 'tools/report.py', str(folder)]
@@ -243,9 +243,9 @@ def test_curves_and_budget_come_from_the_training(made, tmp_path):
     tested, trained = copy_run(made, tmp_path), tmp_path / 'work/trained'
     shutil.copytree(tested, tmp_path / 'work/rgbd')
     shutil.move(tested / '20260101_000000', trained / '20260101_000000')
-    found = json.loads((tested / 'metrics.json').read_text())
-    found['checkpoint']['file'] = str(trained / 'iter_40.pth')
-    (tested / 'metrics.json').write_text(json.dumps(found))
+    record = json.loads((tested / 'metrics.json').read_text())
+    record['checkpoint']['file'] = str(trained / 'iter_40.pth')
+    (tested / 'metrics.json').write_text(json.dumps(record))
     config = trained / '20260101_000000/vis_data/config.py'
     config.write_text(config.read_text() + 'train_cfg = dict(max_iters=40)\n')
     runs = [tested, tmp_path / 'work/rgbd']

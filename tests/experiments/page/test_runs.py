@@ -61,9 +61,9 @@ def test_runs_on_different_images_are_not_compared(tmp_path, made):
     # The same names with different labels, as in two synthetic worlds.
     with pytest.raises(UserError, match='different labels'):
         open_runs([made / 'work/rgb', other])
-    found = json.loads((other / 'metrics.json').read_text())
-    found['tested_on'] |= dict(domains=['Rural'], images=3)
-    (other / 'metrics.json').write_text(json.dumps(found))
+    metrics = json.loads((other / 'metrics.json').read_text())
+    metrics['tested_on'] |= dict(domains=['Rural'], images=3)
+    (other / 'metrics.json').write_text(json.dumps(metrics))
     with pytest.raises(UserError, match='not tested on the same images.*Rural, Test'):
         open_runs([made / 'work/rgb', other])
 
@@ -77,8 +77,8 @@ def test_scores_of_different_groups_are_not_compared(tmp_path, made):
 
 def test_a_server_test_has_no_page(tmp_path, made):
     folder = shutil.copytree(made / 'work/rgb', tmp_path / 'run')
-    found = json.loads((folder / 'metrics.json').read_text())
-    (folder / 'metrics.json').write_text(json.dumps(found | dict(report=None)))
+    metrics = json.loads((folder / 'metrics.json').read_text())
+    (folder / 'metrics.json').write_text(json.dumps(metrics | dict(report=None)))
     with pytest.raises(UserError, match='images without labels'):
         open_runs([folder])
 

@@ -15,8 +15,8 @@ from depthda.io.tuples import restored
 
 @pytest.fixture
 def plan(write_table, tmp_path):
-    def make(*rows, name='small', seeds=None, **rest):
-        table = load_table(write_table(list(rows), name=name, worlds=(1, 2), **rest))
+    def make(*rows, name='small', seeds=None, **settings):
+        table = load_table(write_table(list(rows), name=name, worlds=(1, 2), **settings))
         return plan_runs(table, tmp_path / 'out', seeds)
 
     return make
@@ -111,7 +111,7 @@ UNSAVED = tiny()['options'] | {'default_hooks.checkpoint.save_best': None}
 
 
 @pytest.mark.parametrize(
-    'rows, rest, sentence',
+    'rows, settings, sentence',
     [
         ([tiny() | dict(options={'train_cfg.max_iter': 3})], {}, "'train_cfg.max_iter' is not in"),
         (
@@ -134,8 +134,8 @@ UNSAVED = tiny()['options'] | {'default_hooks.checkpoint.save_best': None}
         ),
     ],
 )
-def test_rows_that_cannot_run_are_refused_before_training(plan, rows, rest, sentence):
-    assert sentence in refusal(plan, *rows, **rest)
+def test_rows_that_cannot_run_are_refused_before_training(plan, rows, settings, sentence):
+    assert sentence in refusal(plan, *rows, **settings)
 
 
 def test_a_row_that_cannot_be_run_cannot_be_chosen(write_table, tmp_path):

@@ -27,8 +27,8 @@ START = dict(type='Pretrained', checkpoint='{pretrained}', prefix='backbone.')
 STARTED = SHORT | {'+model.backbone.init_cfg': START}
 
 
-def started(name='started', **rest):
-    return tiny(name, pretrained=BEFORE) | dict(options=STARTED) | rest
+def started(name='started', **fields):
+    return tiny(name, pretrained=BEFORE) | dict(options=STARTED) | fields
 
 
 @pytest.fixture

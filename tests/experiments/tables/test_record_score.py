@@ -49,9 +49,9 @@ def run(table, tmp_path) -> Run:
     return run
 
 
-def record(table: Path, run: Run, *, row: str = 'scored', scores=SCORES, **rest) -> dict:
+def record(table: Path, run: Run, *, row: str = 'scored', scores=SCORES, **options) -> dict:
     out = run.folder.parents[2]
-    return json.loads(record_score(table, row, run.seed, scores, out, **rest).read_text())
+    return json.loads(record_score(table, row, run.seed, scores, out, **options).read_text())
 
 
 def test_the_scores_are_written_and_fill_the_table(table, run, capsys):

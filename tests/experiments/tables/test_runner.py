@@ -18,10 +18,10 @@ from depthda.io.files import read_json, write_json
 ROOT = Path(__file__).parents[3]
 
 
-def in_smoke(name: str, config: str, options: dict | None = None, **rest) -> dict:
+def in_smoke(name: str, config: str, options: dict | None = None, **fields) -> dict:
     options = SHORT | (options or {})
     stand_in = dict(config=f'configs/sample/{config}.py', options=options)
-    return tiny(name, config, smoke=stand_in, **rest)
+    return tiny(name, config, smoke=stand_in, **fields)
 
 
 def results(out: Path) -> dict[str, Path]:
@@ -61,7 +61,7 @@ def test_an_unexpected_error_is_printed_with_its_traceback(
         'import sys\n'
         'from mmengine.runner import Runner\n'
         'from depthda.experiments.tables import worker\n'
-        'def save_checkpoint(self, *rest, **more):\n'
+        'def save_checkpoint(self, *args, **kwargs):\n'
         '    raise RuntimeError("a bug")\n'
         'Runner.save_checkpoint = save_checkpoint\n'
         'worker.main(sys.argv[1:])\n'
@@ -71,9 +71,9 @@ def test_an_unexpected_error_is_printed_with_its_traceback(
     failed = run_table(table, tmp_path / 'out', smoke=True)
     capsys.readouterr()
     say_failed(failed)
-    first, *rest = capsys.readouterr().out.splitlines()
-    assert 'Error: ' in first and 3 < len(rest) <= 12
-    assert all(line.startswith('    ') for line in rest) and '    File "' in ''.join(rest)
+    first, *trace = capsys.readouterr().out.splitlines()
+    assert 'Error: ' in first and 3 < len(trace) <= 12
+    assert all(line.startswith('    ') for line in trace) and '    File "' in ''.join(trace)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_each_job_sees_one_of_the_gpus(write_table, tmp_path, monkeypatch):
     monkeypatch.setattr('depthda.experiments.tables.runner.make_data', lambda *_: None)
     calls = []
 
-    def stand_in(console, runs, jobs, gpus, *rest):
+    def stand_in(console, runs, jobs, gpus, *args):
         calls.append((jobs, gpus))
         return []
 
@@ -188,7 +188,7 @@ def test_rows_that_are_the_same_run_are_done_once(write_table, tmp_path, monkeyp
     path = write_table([tiny('one'), tiny('two')], worlds=(1,))
     done = []
 
-    def stand_in(console, runs, jobs, gpus, *rest):
+    def stand_in(console, runs, jobs, gpus, *args):
         done.extend(runs)
         for run in runs:
             finish(run, {'mIoU': 12.34})

@@ -36,7 +36,7 @@ def finished(monkeypatch):
         return []
 
     monkeypatch.setattr('depthda.experiments.tables.runner.execute', execute)
-    monkeypatch.setattr('depthda.experiments.tables.runner.make_data', lambda *rest: None)
+    monkeypatch.setattr('depthda.experiments.tables.runner.make_data', lambda *_: None)
     return done
 
 

@@ -15,16 +15,16 @@ LONG = {'train_cfg.max_iters': 900, 'param_scheduler.1.end': 900}
 def smoke(write_table, tmp_path):
     """Return a function that plans the smoke run of a table with one row."""
 
-    def plan(row, **rest):
-        table = load_table(write_table([row], worlds=(1,), **rest))
+    def plan(row, **settings):
+        table = load_table(write_table([row], worlds=(1,), **settings))
         (run,) = plan_runs(table, tmp_path, [0], [0], smoke=True)
         return run
 
     return plan
 
 
-def real(config: str, **rest) -> dict:
-    return dict(name='real', title='real', config=f'configs/{config}.py', **rest)
+def real(config: str, **fields) -> dict:
+    return dict(name='real', title='real', config=f'configs/{config}.py', **fields)
 
 
 @pytest.mark.parametrize(

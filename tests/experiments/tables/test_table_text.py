@@ -42,9 +42,9 @@ def test_markdown_has_a_table_for_each_protocol(shown):
 
 def test_csv_keeps_full_precision_and_one_score_per_line(shown):
     lines = list(csv.DictReader(io.StringIO(comma_separated(*shown))))
-    here = next(line for line in lines if line['row'] == 'local')
-    assert float(here['mean']) == 50.5 and float(here['std']) == pytest.approx(0.5**0.5)
-    assert (here['protocol'], here['marks'], here['n']) == ('local', 'target-selected', '2')
+    local = next(line for line in lines if line['row'] == 'local')
+    assert float(local['mean']) == 50.5 and float(local['std']) == pytest.approx(0.5**0.5)
+    assert (local['protocol'], local['marks'], local['n']) == ('local', 'target-selected', '2')
     assert [line['from'] for line in lines if line['row'] == 'server'] == ['paper', 'here']
 
 

@@ -57,7 +57,7 @@ def test_a_chain_runs_and_a_finished_step_is_not_repeated(run, monkeypatch):
     state = read_json(run.folder / 'steps.json')
     write_json(run.folder / 'steps.json', state | {'done': 2})
     done = []
-    monkeypatch.setattr('depthda.engine.launch.train', lambda *args, **rest: done.append('train'))
+    monkeypatch.setattr('depthda.engine.launch.train', lambda *_, **__: done.append('train'))
     made = (run.folder / 'made' / 'world.json').stat().st_mtime_ns
     _run(run.folder)
     assert done == [] and run.result['scores'] == result['scores']
@@ -65,9 +65,9 @@ def test_a_chain_runs_and_a_finished_step_is_not_repeated(run, monkeypatch):
 
 
 def test_a_tool_that_fails_ends_the_chain(run):
-    first, *rest = run.steps
+    first, *others = run.steps
     first = replace(first, tool=('tools/make_sample.py', str(run.data / 'world.json')))
-    run = replace(run, steps=(first, *rest))
+    run = replace(run, steps=(first, *others))
     ((_, error),) = execute([run])
     assert 'make_sample.py' in error and 'failed with status 2: error: ' in error
     assert error.endswith('world.json is a file: name a folder'), error
