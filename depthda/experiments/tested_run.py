@@ -146,9 +146,7 @@ def find_runs(folder: Path) -> list[Path]:
     The sub-folders of a run are not searched.
     """
     if not folder.is_dir():
-        raise UserError(
-            f'there is no folder {folder}: name the folder of a tested run, or a folder of runs.'
-        )
+        raise UserError(f'there is no folder {folder}: name a tested run, or a folder of runs.')
     level, runs = [folder], []
     for _ in range(3):
         tested = [path for path in level if (path / 'metrics.json').is_file()]

@@ -96,11 +96,11 @@ def _selection(choice: dict[str, Any]) -> str:
     """Return a sentence with the scores of the checkpoints that three rules choose."""
     rules = ('best_on_target', 'last', 'chosen_on_source')
     known = [rule for rule in rules if choice[rule] is not None]
-    scores = [f'{rule.replace("_", " ")} {choice[rule]:.2f}' for rule in known]
+    scores = ', '.join(f'{choice[rule]:.2f} ({rule.replace("_", " ")})' for rule in known)
     if choice['optimism'] is not None:
-        scores.append(f'optimism {choice["optimism"]:+.2f}')
+        scores += f'; optimism {choice["optimism"]:+.2f}'
     where = f'{choice["side"]}, {choice["folder"]} ({choice["source"]})'
-    return f'Selection rules, {where}: the target mIoU is {", ".join(scores)}.'
+    return f'Selection, {where}: target mIoU {scores}.'
 
 
 def _cells(row: dict[str, Any] | None) -> list[str]:
