@@ -24,7 +24,7 @@ torch.set_num_threads(1)
 
 @pytest.fixture(autouse=True)
 def mmseg_scope() -> None:
-    """Resolve type names as in a run, whatever scope an earlier test has set."""
+    """Resolve type names as in a run, even if an earlier test has set another scope."""
     init_default_scope('mmseg')
 
 
@@ -57,14 +57,14 @@ def short_run(sample) -> dict[str, Any]:
 
 @pytest.fixture(scope='session')
 def trained_once(tmp_path_factory, short_run) -> Callable[[str], Path]:
-    """Return a function that trains a config of ``configs/sample`` for four steps, once.
+    """Return a function that trains a config of ``configs/sample`` for four steps.
 
-    It returns the work dir, which no test may change.
+    Each config is trained only once. The function returns the work dir, which no test may change.
     """
 
     @cache
     def work_dir(name: str) -> Path:
-        from depthda.engine.launch import train  # few tests need it, and it imports much
+        from depthda.engine.launch import train  # slow to import, and needed by few tests
 
         init_default_scope('mmseg')  # before the fixture of every test does so
         folder = tmp_path_factory.mktemp(name)

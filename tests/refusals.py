@@ -1,4 +1,4 @@
-"""The message with which a call is refused."""
+"""Get the message with which a call is refused."""
 
 from collections.abc import Callable
 

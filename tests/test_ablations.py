@@ -1,4 +1,4 @@
-"""An ablation changes the keys that its first lines declare, and no others."""
+"""An ablation changes exactly the keys that its first lines declare."""
 
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,11 @@ ABLATIONS = sorted(ROOT.glob('*/ablations/*.py'))
 def flat(node: Any, path: str = '') -> dict[str, Any]:
     """Return the values that a run reads by dotted key, with lists as single values."""
     if isinstance(node, dict):
-        found = {}
+        values = {}
         for key, value in node.items():
             if path or key in READ_AFTER_PARSING:
-                found |= flat(value, f'{path}.{key}' if path else key)
-        return found
+                values |= flat(value, f'{path}.{key}' if path else key)
+        return values
     return {path: node}
 
 
@@ -39,24 +39,24 @@ def differences(one: Config, other: Config) -> set[str]:
 
 
 def marked(path: Path, mark: str) -> list[str]:
-    """Return what follows a mark in the lines of a config that begin with it."""
+    """Return the lines of a config that begin with a mark, without the mark."""
     lines = path.read_text().splitlines()
     return [line.removeprefix(mark) for line in lines if line.startswith(mark)]
 
 
-def undeclared(keys: set[str], allowed: list[str]) -> set[str]:
-    return {k for k in keys if not any(k == a or k.startswith(f'{a}.') for a in allowed)}
+def undeclared(keys: set[str], declared: list[str]) -> set[str]:
+    return {k for k in keys if not any(k == d or k.startswith(f'{d}.') for d in declared)}
 
 
 @pytest.mark.parametrize('path', ABLATIONS, ids=[path.stem for path in ABLATIONS])
 def test_an_ablation_changes_the_keys_it_declares(path):
-    # It is compared with the main config, or with the one that it names.
+    # An ablation is compared with the config that it names, or else with the main config.
     parent = (*marked(path, '# of: '), MAIN)[0]
-    found = differences(load_config(ROOT / parent), load_config(path))
-    allowed = [key for line in marked(path, '# ablates: ') for key in line.split(', ')]
-    assert allowed and not undeclared(found, allowed)
-    for key in allowed:
-        assert undeclared(found, [key]) != found, f'{key} is declared and not changed'
+    changed = differences(load_config(ROOT / parent), load_config(path))
+    declared = [key for line in marked(path, '# ablates: ') for key in line.split(', ')]
+    assert declared and not undeclared(changed, declared)
+    for key in declared:
+        assert undeclared(changed, [key]) != changed, f'{key} is declared but not changed'
 
 
 @pytest.mark.parametrize('path', ABLATIONS, ids=[path.stem for path in ABLATIONS])

@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'depthda'
 TREES = {path: ast.parse(path.read_text()) for path in PACKAGE.rglob('*.py')}
 (OPTIONS,) = read_configuration(str(ROOT / 'pyproject.toml'))['contracts_options']
-# From the top down; each is a list of groups that must not import each other, and a group is a list
-# of modules that may.
+# The layers from the top down. A layer is a list of groups that must not import each other, and a
+# group is a list of modules that may.
 LAYERS = [
     [group.replace(' ', '').split(':') for group in layer.split('|')] for layer in OPTIONS['layers']
 ]
@@ -61,7 +61,7 @@ def test_a_forbidden_import_is_found(graph, contract, importer, imported):
         graph.remove_import(**pair)
 
 
-def test_nothing_imports_the_tools_or_the_tests_and_no_two_classes_have_one_name():
+def test_nothing_imports_the_tools_or_the_tests_and_class_names_are_unique():
     classes = Counter()
     for path, tree in TREES.items():
         for node in ast.walk(tree):

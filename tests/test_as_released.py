@@ -1,6 +1,6 @@
-"""A config named as-released has the values of the authors' released code, written out here.
+"""A config named as-released has the values of the authors' released code, listed here.
 
-docs/differences.md lists what stays different.
+docs/differences.md lists the remaining differences.
 """
 
 from pathlib import Path
@@ -17,10 +17,10 @@ KAIMING = dict(type='Kaiming', override=dict(name='residual'))
 U2R, R2U = 'loveda-u2r-as-released-1024x1024', 'loveda-r2u-as-released-1024x1024'
 
 
-def recipe(batch, iterations, end, **rest):
+def recipe(batch, iterations, end, **more):
     """Return the expected values of a config, by default without contrast and refinement."""
     default = dict(every=2000, decay=0.9, test=WHOLE, weights=None, refined=False)
-    return default | dict(batch=batch, iterations=iterations, end=end) | rest
+    return default | dict(batch=batch, iterations=iterations, end=end) | more
 
 
 B, XL, ALONE = [0.02, 0.02, 0.03, 0.03], [0.04, 0.04, 0.06, 0.06], [0.03, 0.03, 0.04, 0.04]
@@ -51,11 +51,11 @@ def read(name: str) -> Config:
 
 
 def test_every_as_released_config_has_its_recipe_here():
-    found = {
+    names = {
         str(path.relative_to(ROOT).with_suffix('')) for path in ROOT.glob('[!_]*/*as-released*')
     }
-    drdg = {name for name in found if name.startswith('drdg/')}
-    assert found - drdg == set(RECIPES) and len(drdg) == 3
+    drdg = {name for name in names if name.startswith('drdg/')}
+    assert names - drdg == set(RECIPES) and len(drdg) == 3
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -103,7 +103,7 @@ def test_images_are_not_cropped_and_checkpoints_are_selected_on_the_target(name)
     assert directions == [(0, None), (0, None), (1, 'horizontal'), (1, 'vertical')]
 
 
-def test_drdg():
+def test_the_values_of_drdg():
     translation = read('drdg/drdg_as-released_potsdam2vaihingen')
     model = translation.model
     assert model.generator.depth_decoder == 'shared' and model.depth_resize == 'nearest'
@@ -112,12 +112,12 @@ def test_drdg():
     assert (model.dsl_weight, model.dccl_weight) == (2, 1)
     assert translation.train_dataloader.dataset.replacement is True
     plateaus = translation.custom_hooks[:2]
-    assert [(each.part, each.monitor) for each in plateaus] == [
+    assert [(hook.part, hook.monitor) for hook in plateaus] == [
         ('generators', 'loss'),
         ('critics', 'loss_critic'),
     ]
-    for each in plateaus:
-        settings = (each.type, each.factor, each.patience, each.of_epoch, each.min_lr)
+    for hook in plateaus:
+        settings = (hook.type, hook.factor, hook.patience, hook.of_epoch, hook.min_lr)
         assert settings == ('PlateauHook', 0.5, 25, 'last', 1e-6)
     assert translation.custom_hooks[2].type == 'TranslationHook'
     rdg = read('drdg/rdg_as-released_potsdam2vaihingen').model

@@ -40,7 +40,7 @@ from depthda.errors import UserError
         ),
     ],
 )
-def test_a_mistake_or_a_disk_that_fails_is_one_line_and_status_2(capsys, error, text):
+def test_a_mistake_of_the_user_or_a_failing_disk_is_one_line_and_status_2(capsys, error, text):
     with pytest.raises(SystemExit) as stopped, user_errors():
         raise error
     assert (stopped.value.code, capsys.readouterr().err) == (2, f'error: {text}\n')
@@ -65,7 +65,7 @@ def test_a_path_that_cannot_be_used_is_one_line(capsys, tmp_path):
         assert (stopped.value.code, capsys.readouterr().err) == (2, f'error: {message}\n')
 
 
-# Without a file, an error of permission may be anything.
+# A PermissionError without a file name may have any cause, so it keeps its traceback.
 @pytest.mark.parametrize('bug', [KeyError('x'), PermissionError(13, 'Permission denied')])
 def test_a_bug_keeps_its_traceback(bug):
     with pytest.raises(type(bug)), user_errors():

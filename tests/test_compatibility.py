@@ -1,4 +1,4 @@
-"""Scores of earlier checkpoints are reproduced; ``tests/fixtures/make.py`` wrote them."""
+"""Scores of earlier checkpoints are reproduced; ``tests/fixtures/make.py`` made the checkpoints."""
 
 import csv
 from pathlib import Path
@@ -25,11 +25,11 @@ KEPT = FIXTURES / 'kept'
 TABLE = load_table(FIXTURES / 'table.py')
 # Keys of metrics.json that depend on the time and machine of the test.
 VOLATILE = ('config', 'cfg_options', 'checkpoint', 'versions', 'commit', 'device', 'seconds')
-VOLATILE += ('finished', 'scores', 'report')  # the last two are compared on their own
+VOLATILE += ('finished', 'scores', 'report')  # scores and report are compared separately
 STATISTICS = ('mean', 'std', 'low', 'high', 'n')
-# Pixels of 98,304 that may have another class. On one machine none had: with SSE instead of AVX,
-# with PyTorch's own convolutions, and with one image at a time. Ten are for a processor that draws
-# the last bit of a tile differently.
+# The number of pixels, of 98,304, that may have another class. On one machine no pixel changed with
+# SSE instead of AVX, with PyTorch's own convolutions, or with one image at a time. Ten pixels allow
+# for a processor that computes the last bit of a tile differently.
 ROUNDED = 10
 
 
@@ -50,18 +50,18 @@ def runs(tmp_path_factory, at_the_root) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize('name', [row.name for row in TABLE.rows])
-def test_a_checkpoint_scores_as_it_did(name, runs, tmp_path):
-    """With today's sample config, and with the whole config that the run noted."""
+def test_an_earlier_checkpoint_has_the_same_scores(name, runs, tmp_path):
+    """The scores are the same with the present sample config and with the recorded one."""
     run, folder = runs[name], KEPT / name
     old = read_json(folder / 'metrics.json')
     step = run.steps[-1]
-    given = resolve(step.options, {'data': run.data, 'run': tmp_path, 'seed': 0})
-    own = tmp_path / 'own.py'
-    own.write_text(read_meta(folder / 'checkpoint.pth')['cfg'])
-    tested = ('test_dataloader.', 'test_evaluator.')
-    few = {key: value for key, value in given.items() if key.lstrip('+').startswith(tested)}
-    for config, options in ((step.test, given), (own, few)):
-        launch.test(config, folder / 'checkpoint.pth', str(tmp_path), cfg_options=options)
+    options = resolve(step.options, {'data': run.data, 'run': tmp_path, 'seed': 0})
+    recorded = tmp_path / 'recorded.py'
+    recorded.write_text(read_meta(folder / 'checkpoint.pth')['cfg'])
+    prefixes = ('test_dataloader.', 'test_evaluator.')
+    test_options = {k: value for k, value in options.items() if k.lstrip('+').startswith(prefixes)}
+    for config, overrides in ((step.test, options), (recorded, test_options)):
+        launch.test(config, folder / 'checkpoint.pth', str(tmp_path), cfg_options=overrides)
         compare_metrics(old, read_json(tmp_path / 'metrics.json'))
 
 
@@ -75,14 +75,14 @@ def compare_metrics(old: dict[str, Any], new: dict[str, Any]) -> None:
 
 
 def compare_reports(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Compare counts and figures; return whether any pixel has another class."""
+    """Compare counts and scores; return whether any pixel has another class."""
     assert old.keys() <= new.keys() and old['groups'].keys() == new['groups'].keys()
     moved = {}
     for name, group in old['groups'].items():
         counts = torch.tensor(group['confusion_matrix'])
         now = torch.tensor(new['groups'][name]['confusion_matrix'])
         moved[name] = (now - counts).abs().sum().item() / 2
-        # The present formulas give the old figures from the old counts.
+        # The present formulas compute the old scores from the old counts.
         ignored = torch.zeros_like(counts[:1])
         ignored[0, 0] = group['ignored_pixels']
         again = group_report(old['classes'], group['images'], torch.cat([counts, ignored]), None)
@@ -92,7 +92,7 @@ def compare_reports(old: dict[str, Any], new: dict[str, Any]) -> bool:
 
 
 def check_equal(old: Any, new: Any, key: str = '') -> None:
-    """Require the old keys and values, except folders, with figures equal up to rounding."""
+    """Require the old keys and values, except folders; numbers may differ by rounding."""
     if isinstance(old, dict):
         for name in old.keys() - {'data_root'}:
             check_equal(old[name], new[name], name)
@@ -108,8 +108,8 @@ def test_the_figures_of_the_table_are_those_of_its_runs(tmp_path):
     run_table(FIXTURES / 'table.py', tmp_path, report=True)
     old, new = figures(KEPT / 'table.csv'), figures(tmp_path / 'table' / 'table.csv')
     assert old.keys() <= new.keys() and len(old) == len(TABLE.rows) * len(TABLE.columns)
-    for place, values in old.items():
-        assert new[place] == pytest.approx(values, rel=1e-9, nan_ok=True), place
+    for cell, values in old.items():
+        assert new[cell] == pytest.approx(values, rel=1e-9, nan_ok=True), cell
     assert sum(not np.isnan(mean) for mean, *_ in old.values()) > 60
 
 
@@ -121,16 +121,16 @@ def figures(path: Path) -> dict[tuple[str, str], list[float]]:
         }
 
 
-def test_a_run_goes_on_from_a_checkpoint_of_then(runs, tmp_path):
-    """Optimiser, schedule, order of the tiles and augmentations: the losses are the same."""
+def test_training_continues_from_an_earlier_checkpoint(runs, tmp_path):
+    """Optimiser, schedule, order of tiles and augmentations continue, so the losses are equal."""
     run, old = runs['rgb'], read_json(KEPT / 'rgb' / 'losses.json')
     options = resolve(run.steps[0].options, {'data': run.data, 'run': tmp_path, 'seed': 0})
     options |= {'train_cfg.max_iters': max(map(int, old)), 'resume': True}
     options |= {'load_from': str(KEPT / 'rgb' / 'iter_160.pth')}
     runner = launch.train(run.steps[0].train, str(tmp_path), cfg_options=options)
-    found = runner.message_hub.get_scalar('train/loss').data[0]
-    assert len(found) == runner.iter == 164
-    assert found[-len(old) :] == pytest.approx([*old.values()], rel=1e-4)
+    losses = runner.message_hub.get_scalar('train/loss').data[0]
+    assert len(losses) == runner.iter == 164
+    assert losses[-len(old) :] == pytest.approx([*old.values()], rel=1e-4)
 
 
 def test_the_images_of_a_translation_are_reproduced(runs, tmp_path):

@@ -12,7 +12,7 @@ from depthda.engine.checks.schedule_check import check_units, schedule_warnings
 from depthda.engine.prepare import load_config
 
 ROOT = Path(__file__).parents[1] / 'configs'
-# Tables list runs of configs and are no configs themselves.
+# Tables list runs of configs; they are not configs.
 LEAVES = sorted(p for p in ROOT.glob('*/*.py') if p.parts[-2] not in ('_base_', 'tables'))
 NAMES = [str(path.relative_to(ROOT)) for path in LEAVES]
 TRANSLATIONS = [path for path in LEAVES if path.name.startswith(('drdg', 'rdg', 'cyclegan'))]
@@ -129,8 +129,8 @@ def test_batch_length_and_crop_agree_with_the_file_name(path):
     assert int(length.removesuffix('k')) * 1000 == cfg.train_cfg.max_iters
     if 'as-released' not in path.name:
         # LoveDA's baselines stop at two thirds of their schedule.
-        whole = 15_000 if length == '10k' else cfg.train_cfg.max_iters
-        assert cfg.param_scheduler[-1].end == whole
+        full = 15_000 if length == '10k' else cfg.train_cfg.max_iters
+        assert cfg.param_scheduler[-1].end == full
     if cfg.param_scheduler[-1].type == 'MultiStepLR':
         share = [0.3 * cfg.train_cfg.max_iters, 0.6 * cfg.train_cfg.max_iters]
         assert cfg.param_scheduler[-1].milestones == pytest.approx(share)
@@ -167,10 +167,10 @@ def test_all_models_but_the_rgb_only_ones_read_depth(path):
 @pytest.mark.parametrize('path', TRANSLATIONS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_translations_learn_from_pairs_and_translate_the_labelled_source(path):
     cfg = read(path)
-    pair, whole = cfg.train_dataloader.dataset, cfg.translate_dataset
+    pair, translated = cfg.train_dataloader.dataset, cfg.translate_dataset
     for key in ('type', 'data_root', 'split', 'depth', 'domain'):
-        assert whole.get(key) == pair.source.get(key)
-    assert 'labels' not in whole  # labels are translated as well
+        assert translated.get(key) == pair.source.get(key)
+    assert 'labels' not in translated  # labels are translated as well
     assert pair.source.depth and pair.target.depth
     # Each convolution of a U-net's encoder halves the sides; a ResNet halves them twice.
     divisor = 2 ** len(cfg.model.generator.get('channels', (1, 2)))
@@ -198,7 +198,7 @@ def test_the_two_directions_of_the_local_protocol_differ_only_in_the_domains():
     first, second = (read(name).to_dict() for name in names)
     differing = {key for key in first if first[key] != second[key]}
     loaders = {'train_dataloader', 'val_dataloader', 'test_dataloader'}
-    assert differing == loaders | {'target_images'}  # for methods that see them
+    assert differing == loaders | {'target_images'}  # for methods that see target images
 
 
 @pytest.mark.parametrize(
@@ -249,14 +249,14 @@ def test_cyclegan_has_its_own_networks_and_rdg_with_its_losses_has_those_of_rdg(
 
 
 @pytest.mark.parametrize('path', ADAPTATIONS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_methods_that_see_target_images_see_no_label_of_them_and_change_the_source_in_nothing(path):
+def test_methods_that_adapt_see_no_target_labels_and_leave_the_source_unchanged(path):
     cfg, plain = read(path), read(Path(path.parent, Config._get_base_files(str(path))[0]).resolve())
     target = cfg.train_dataloader.dataset.target
-    places = [
-        (each.data_root, each.get('domain'))
-        for each in (target, cfg.test_dataloader.dataset, labelled(cfg))
+    data = [
+        (dataset.data_root, dataset.get('domain'))
+        for dataset in (target, cfg.test_dataloader.dataset, labelled(cfg))
     ]
-    assert places[0] == places[1] != places[2] and target.labels is False
+    assert data[0] == data[1] != data[2] and target.labels is False
     assert {step.type for step in target.pipeline}.isdisjoint({'LoadAnnotations', 'BalancedCrop'})
     assert labelled(cfg) == plain.train_dataloader.dataset
     assert {**segmentor(cfg)} == {**plain.model}
@@ -288,8 +288,8 @@ def test_methods_have_the_parameters_of_their_network_copies_and_critics(
     name, segmentor, teacher, terms
 ):
     model = build(read(f'adaptation/{name}_loveda-u2r-512x512.py'))
-    found = (model.segmentor, model.teacher, model.terms)
-    assert [sum(p.numel() for p in part.parameters()) if part else 0 for part in found] == [
+    parts = (model.segmentor, model.teacher, model.terms)
+    assert [sum(p.numel() for p in part.parameters()) if part else 0 for part in parts] == [
         segmentor, teacher, terms,
     ]  # fmt: skip
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)

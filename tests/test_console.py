@@ -1,4 +1,4 @@
-"""Which messages are printed, and which are written only to the log file."""
+"""Some messages are printed; others are written only to the log file."""
 
 import io
 import sysconfig
@@ -73,10 +73,10 @@ def test_messages_of_libraries_are_only_in_the_file(log, function, file, shown):
         call(function, file, logger)
     out, text = read()
     assert shown in out if shown else out == ''
-    assert 'library' in text or 'base_lr: 1.0e-03' in text  # the file has all messages
+    assert 'library' in text or 'base_lr: 1.0e-03' in text  # the file contains all messages
 
 
-def test_marked_lines_are_plain_a_warning_begins_with_its_kind_and_python_s_are_restored(log):
+def test_shown_lines_are_plain_and_warnings_have_a_prefix_and_python_warnings_are_restored(log):
     _, read = log()
     show('two\nlines')
     warn('something looks wrong')

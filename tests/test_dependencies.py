@@ -38,7 +38,7 @@ ORIGINALS = ('mmcv', 'mmcv_lite', 'mmengine', 'mmsegmentation')
 @pytest.mark.parametrize(
     'installed, message',
     [
-        # A missing library with the command that installs it, and old ones with the bound.
+        # A missing library with the command that installs it, and old ones with the lowest version.
         (dict(rasterio=None), 'rasterio is not installed.*pip install -c'),
         (
             dict(transformers='4.40.0', numpy='1.26.4'),
@@ -50,7 +50,7 @@ ORIGINALS = ('mmcv', 'mmcv_lite', 'mmengine', 'mmsegmentation')
         ),
     ],
 )
-def test_a_library_that_does_not_fit_is_named_in_one_line(environment, installed, message):
+def test_an_unsuitable_library_is_named_in_one_line(environment, installed, message):
     environment(**installed)
     with pytest.raises(ImportError, match=message) as error:
         dependencies.check_dependencies()

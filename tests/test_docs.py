@@ -1,4 +1,4 @@
-"""The examples of the documentation work, and the files, tests and options it names exist."""
+"""The examples of the documentation work; the files, tests and options that it names exist."""
 
 import json
 import re
@@ -53,7 +53,7 @@ def test_every_link_and_every_script_of_the_pages_exists():
 
 
 def test_every_figure_of_the_benchmark_and_every_effect_of_a_difference_is_in_a_table():
-    """Numbers of two decimals in its text, with their signs, stand in docs/tables."""
+    """Each number with two decimals in the text is, with its sign, in a file of docs/tables."""
     page = (ROOT / 'docs/synthetic-benchmark.md').read_text().split('## What came out')[1]
     tables = ' '.join(p.read_text() for p in (ROOT / 'docs/tables').rglob('*.*'))
     figures = set(re.findall(r'[+−]?\d+\.\d\d', page))
@@ -86,7 +86,7 @@ def test_tests_and_options_of_as_released_that_a_difference_names_exist():
     assert len(rows) > 40 and {len(row) for row in rows} == {5}
     named = {name for row in rows for name in row[4].split(', ') if name != '–'}
     assert not [name for name in named if not (ROOT / 'tests' / name).exists()]
-    # An option that the page gives to as-released is set in such a config.
+    # The options that the page mentions for as-released are set in such a config.
     configs = [path.read_text() for path in ROOT.glob('configs/**/*as-released*.py')]
     text = '\n'.join(configs)
     options = re.findall(r'`(\w+)=[^`]*` in `as-released`', page)

@@ -20,7 +20,7 @@ def test_a_noun_agrees_with_its_number(words, text):
 
 
 @pytest.mark.parametrize('span', [(3, 3), (4, 3), (0, math.inf), (math.nan, 1)])
-def test_a_number_below_one_and_a_range_without_values_or_without_an_end_are_refused(span):
+def test_a_number_below_one_and_an_empty_or_infinite_range_are_refused(span):
     check_count('--workers', 1)
     with pytest.raises(UserError, match='^--workers 0: use 1 or more$'):
         check_count('--workers', 0)

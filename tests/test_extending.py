@@ -1,4 +1,4 @@
-"""The modules, configs, commands and tests of ``docs/extending.md`` are run unchanged."""
+"""The modules, configs, commands and tests of ``docs/extending.md`` run unchanged."""
 
 import importlib
 import inspect
@@ -100,12 +100,12 @@ def test_the_new_part_is_trained(name, folder, short_run):
     (log,) = work_dir.glob('*/vis_data/scalars.json')
     logged = [json.loads(line) for line in log.read_text().splitlines()]
     text = (work_dir / name).read_text()
-    found = {*state, *(key for line in logged for key in line), *re.findall(r'\w+', text)}
-    assert TRACES[name] in found
+    traces = {*state, *(key for line in logged for key in line), *re.findall(r'\w+', text)}
+    assert TRACES[name] in traces
     assert all(np.isfinite(line['loss']) for line in logged if 'loss' in line)
 
 
-def test_the_dataset_is_fit_for_training_and_the_table_has_both_rows(folder):
+def test_the_dataset_passes_its_check_and_the_table_has_both_rows(folder):
     for name in ('check-dataset', 'run-experiments'):
         (command,) = [command for command in COMMANDS if command.startswith(name)]
         assert main(shlex.split(command)) == 0
@@ -119,14 +119,14 @@ def test_the_dataset_is_fit_for_training_and_the_table_has_both_rows(folder):
 @pytest.mark.parametrize('name', TESTS)
 def test_a_test_of_the_page_passes(name, folder, tmp_path):
     torch.manual_seed(0)
-    found = vars(importlib.import_module(name.removesuffix('.py')))
-    functions = [item for key, item in found.items() if key.startswith('test_')]
+    content = vars(importlib.import_module(name.removesuffix('.py')))
+    functions = [item for key, item in content.items() if key.startswith('test_')]
     assert functions
     for function in functions:
         function(**dict.fromkeys(inspect.signature(function).parameters, tmp_path))
 
 
-def test_the_message_about_channels_gives_the_right_ones(folder, short_run, capsys):
+def test_the_message_about_channels_lists_the_right_ones(folder, short_run, capsys):
     text = BLOCKS['my_fusion_run.py']
     (folder / 'wrong_run.py').write_text(re.sub(r' +decode_head=.*\n', '', text))
     with pytest.raises(SystemExit):
@@ -134,7 +134,7 @@ def test_the_message_about_channels_gives_the_right_ones(folder, short_run, caps
     assert '[16, 32, 64, 128]' in capsys.readouterr().err
 
 
-def test_a_base_beside_the_config_precedes_the_shipped_one(folder):
+def test_a_base_next_to_the_config_precedes_the_shipped_one(folder):
     assert load_config('my_fusion_run.py').train_cfg.max_iters == 300
     (folder / 'sample').mkdir()
     try:

@@ -18,7 +18,7 @@ test.__test__ = False  # keep pytest from collecting this imported function
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / 'docs/fine-tuning.md').read_text()
 REAL = ROOT / 'configs/depthda/depthda_convnext-b-s_1xb4-40k_prepared-512x512.py'
-# A base with small encoders, heads and crops in place of the base of the page.
+# A base with small encoders, heads and crops, which replaces the base of the page.
 SMALL = f"""
 _base_ = {str(REAL)!r}
 small = dict(depths=[1, 1, 1, 1], drop_path_rate=0.1)
@@ -95,7 +95,7 @@ def test_weights_for_seven_classes_are_fine_tuned_to_two(loveda_weights):
     results = test(tests[0].config, checkpoint, cfg_options=OPTIONS)
     assert {'IoU.field', 'IoU.wood'} <= set(results['scores'])
 
-    # With the overrides of the last command. The weights of a frozen encoder are loaded as well.
+    # Use the overrides of the last command, with a frozen encoder: its weights are loaded as well.
     last = trains[1]
     frozen = {'+model.backbone.rgb.frozen': True}
     runner = train(last.config, last.work_dir, cfg_options=OPTIONS | last.cfg_options | frozen)

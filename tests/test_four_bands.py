@@ -1,4 +1,4 @@
-"""Images of four optical bands are prepared, trained on and tested with the shipped configs."""
+"""The shipped configs prepare, train on and test images with four optical bands."""
 
 import json
 from pathlib import Path
@@ -55,11 +55,12 @@ def test_the_four_band_sample_has_near_infrared_in_addition(sample_4band, sample
     assert 'near_infrared' not in json.loads((sample / 'world.json').read_text())
 
 
-def runs(config, work_dir, options):
+def train_and_test(config, work_dir, options):
     train(config, str(work_dir), cfg_options=options)
-    found = run_test(config, next(work_dir.glob('iter_2.pth')), str(work_dir), cfg_options=options)
-    assert 0 <= found['scores']['mIoU'] <= 100
-    return found
+    checkpoint = next(work_dir.glob('iter_2.pth'))
+    result = run_test(config, checkpoint, str(work_dir), cfg_options=options)
+    assert 0 <= result['scores']['mIoU'] <= 100
+    return result
 
 
 SHORT = {
@@ -78,10 +79,10 @@ def test_the_sample_config_trains_and_tests(sample_4band, tmp_path):
         f'{name}_dataloader.dataset.data_root': str(sample_4band)
         for name in ('train', 'val', 'test')
     }
-    runs(SAMPLE, tmp_path, options)
+    train_and_test(SAMPLE, tmp_path, options)
     cfg = load_config(SAMPLE, options)
-    seen = next(deal(open_source(cfg, 'sample', 'train'), 1, 1, seed=0))
-    assert seen.image.shape == seen.fourth.shape == (128, 128, 3)
+    shown = next(deal(open_source(cfg, 'sample', 'train'), 1, 1, seed=0))
+    assert shown.image.shape == shown.fourth.shape == (128, 128, 3)
     line = band_statistics(check_datasets(cfg, ['train'])[0])
     values = np.stack(
         [read(path) for path in sorted(sample_4band.glob('Train/Urban/images_png/*'))[:8]]
@@ -92,7 +93,7 @@ def test_the_sample_config_trains_and_tests(sample_4band, tmp_path):
 
 @pytest.fixture(scope='module')
 def prepared(tmp_path_factory):
-    """Prepare tiles of four 16-bit bands, with all bands and values kept."""
+    """Prepare tiles of four 16-bit bands, and keep all bands and values."""
     root = tmp_path_factory.mktemp('prepared')
     rng = np.random.default_rng(0)
     for folder, bands, top, kind in (('rgb', 4, 4000, 'uint16'), ('mask', 1, 3, 'uint8')):
@@ -114,8 +115,8 @@ def test_tiles_of_four_bands_are_geotiffs_with_the_original_values(prepared):
     tiles = sorted((prepared / 'set/images').iterdir())
     assert len(tiles) == 8 and {path.suffix for path in tiles} == {'.tif'}
     with rasterio.open(prepared / 'rgb/a.tif') as raster:
-        whole = raster.read()
-    assert np.array_equal(read(prepared / 'set/images/a_64_0_128_64.tif'), whole[:, :64, 64:])
+        scene = raster.read()
+    assert np.array_equal(read(prepared / 'set/images/a_64_0_128_64.tif'), scene[:, :64, 64:])
 
 
 def test_a_prepared_config_trains_and_tests(prepared, tmp_path):
@@ -136,8 +137,8 @@ model = dict(
     loader['persistent_workers'] = False
     loaders = [f'{name}_dataloader.' for name in ('train', 'val', 'test')]
     options = {name + key: value for name in loaders for key, value in loader.items()}
-    found = runs(config, tmp_path / 'run', SHORT | options)
-    assert found['tested_on']['images'] == 8
+    result = train_and_test(config, tmp_path / 'run', SHORT | options)
+    assert result['tested_on']['images'] == 8
     three = Config.fromfile(CONFIGS / '_base_/datasets/prepared-512x512.py')
     with pytest.raises(UserError, match='8 images with 4 bands, which LoadImageFromFile would'):
         PreparedDataset(root, depth=None, pipeline=three.test_pipeline)

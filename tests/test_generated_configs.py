@@ -53,7 +53,7 @@ def test_the_first_line_describes_the_file(path):
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=lambda path: str(path.relative_to(CONFIGS)))
-def test_a_command_in_a_header_names_its_own_file_and_none_of_bases_alone_is_by_hand(path):
+def test_a_command_in_a_header_names_its_own_file_and_files_of_bases_alone_are_generated(path):
     text, name = path.read_text(), path.relative_to(CONFIGS).as_posix()
     assert name in GENERATED or len(ast.parse(text).body) > 1
     header = text[: text.index('_base_')] if '_base_' in text else text
@@ -76,7 +76,7 @@ def test_figures_in_headers_agree_with_the_tables_of_the_papers(monkeypatch):
             config = row.config or (row.steps[0].train if row.steps else None)
             if config and row.paper and row.name not in ('rdg-2', 'drdg-2'):
                 printed.setdefault(config, row.paper[column])
-    found = 0
+    checked = 0
     for path in LEAVES:
         header = path.read_text().split('_base_')[0].replace('\n# ', ' ')
         mark = r'[Tt]he (?:\w+ )?paper(?: \(Table II\))? reports (\d+\.\d+) mIoU'
@@ -85,8 +85,8 @@ def test_figures_in_headers_agree_with_the_tables_of_the_papers(monkeypatch):
             # The header of a local-protocol config repeats the score on the server.
             server = re.sub(r'(loveda-\w+)-512', r'\1-server-512', config)
             assert float(figure) == printed.get(config, printed.get(server)), config
-            found += 1
-    assert found == 10 * 2 + 6 + 3  # LoveDA, LiuZhou, ISPRS
+            checked += 1
+    assert checked == 10 * 2 + 6 + 3  # LoveDA, LiuZhou, ISPRS
 
 
 def test_the_readme_names_existing_files():

@@ -1,4 +1,4 @@
-"""The console command: its lists, the names it accepts, and what its help imports."""
+"""The console command: its lists, the names that it accepts, and the imports of its help."""
 
 import re
 import subprocess
@@ -53,7 +53,7 @@ def test_help_has_an_example_and_imports_no_library():
         assert re.search(rf'^  {command} +[A-Z].*\.$', overview, re.MULTILINE), command
 
 
-def test_every_tool_is_a_command_and_the_rest_need_no_checkout(capsys):
+def test_every_tool_is_a_command(capsys):
     names = {path.stem.replace('_', '-') for path in TOOLS}
     longer = {'make-sample': 'sample', 'estimate-depth': 'depth', 'make-submission': 'submission'}
     assert {longer.get(name, name) for name in names} == {*COMMANDS} - {
@@ -61,14 +61,14 @@ def test_every_tool_is_a_command_and_the_rest_need_no_checkout(capsys):
         'configs',
         'weights',
     }
-    # A command takes the names of its tool.
+    # A command also has the names of its tool.
     for name in ('sample', 'make-sample', 'make_sample'):
         with pytest.raises(SystemExit):
             main([name, '--help'])
         assert capsys.readouterr().out.startswith('usage: depthda sample ')
 
 
-def test_an_unknown_command_is_one_line_with_the_nearest_and_a_table_has_to_be_named(capsys):
+def test_an_unknown_command_or_a_missing_table_is_one_line_with_a_suggestion(capsys):
     assert main(['trian']) == 2
     assert capsys.readouterr().err == "error: there is no command 'trian': did you mean 'train'?\n"
     with pytest.raises(SystemExit) as stopped:
@@ -93,7 +93,7 @@ def test_a_config_or_list_is_found_by_name_unless_such_a_file_exists(name, tmp_p
     own.parent.mkdir(parents=True, exist_ok=True)
     own.touch()
     assert find_config(name) == Path(name)
-    # A name without a config stays as it is; .5 is not a suffix.
+    # A name without a config is not changed; .5 is not a suffix.
     for other in ('sample/none', '', '/configs/sample/upernet_tiny_u2r', 'sample/a_1.5'):
         assert find_config(other) == Path(other)
 
@@ -116,7 +116,7 @@ def test_configs_lists_every_config_with_its_description(capsys):
     assert 'error: no config has no-such-word in its name: use fewer words.' in error
 
 
-def test_a_reader_that_stops_early_is_not_an_error():
+def test_a_closed_pipe_is_not_an_error():
     command = f'{sys.executable} -m depthda configs | head -n 1'
     done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.count('\n') == 1 and done.stderr == ''
@@ -148,7 +148,7 @@ main.run_console()
 """
 
 
-def test_one_of_several_processes_runs_exit_functions_and_skips_the_interpreter_s_end(tmp_path):
+def test_one_of_several_processes_runs_exit_functions_but_not_the_shutdown_of_python(tmp_path):
     ends = (
         "import sys; sys.modules['marker'] = type('M', (), {'__del__': lambda s: print('end')})()\n"
     )

@@ -48,15 +48,15 @@ def installed(checkout) -> Path:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    found = [path.relative_to(folder) for path in folder.rglob('*') if path.is_file()]
-    return {str(p): (folder / p).read_bytes() for p in found if '__pycache__' not in p.parts}
+    paths = [path.relative_to(folder) for path in folder.rglob('*') if path.is_file()]
+    return {str(p): (folder / p).read_bytes() for p in paths if '__pycache__' not in p.parts}
 
 
-def run(site: Path, here: Path, *arguments: str) -> str:
-    """Run the console command from a folder on the path, outside of any checkout."""
+def run(site: Path, folder: Path, *arguments: str) -> str:
+    """Run the console command of the package in ``site`` from ``folder``."""
     command = [sys.executable, '-m', 'depthda', *arguments]
     environment = {**os.environ, 'PYTHONPATH': str(site)}
-    done = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -80,7 +80,7 @@ def test_an_editable_install_refers_to_the_checkout(checkout):
     site = build(checkout, 'build_editable')
     (finder,) = site.glob('__editable__*.py')
     assert f"'depthda': {str(checkout / 'depthda')!r}" in finder.read_text()
-    # In a checkout, the configs are beside the package.
+    # In a checkout, the configs are next to the package.
     listed = run(checkout, site, 'configs')
     configs = [path for path in (ROOT / 'configs').glob('*/**/*.py') if '_base_' not in path.parts]
     assert len(listed.splitlines()) == len(configs)
@@ -91,11 +91,11 @@ def test_exactly_the_imported_libraries_are_declared(installed):
     lines = Parser().parsestr(metadata.read_text()).get_all('Requires-Dist')
     required = [requirement for requirement in map(Requirement, lines) if not requirement.marker]
     declared = {IMPORTED.get(requirement.name, requirement.name) for requirement in required}
-    found = set()
+    imported = set()
     for path in (ROOT / 'depthda').rglob('*.py'):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
-                found |= {alias.name.split('.')[0] for alias in node.names}
+                imported |= {alias.name.split('.')[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
-                found.add(node.module.split('.')[0])
-    assert found - {*sys.stdlib_module_names, 'depthda'} == declared
+                imported.add(node.module.split('.')[0])
+    assert imported - {*sys.stdlib_module_names, 'depthda'} == declared

@@ -19,7 +19,7 @@ def read(name: str) -> Table:
 
 
 def paper(table: Table, row: str) -> dict[str, float]:
-    """Return the figures of the paper in a row, by the keys of their columns."""
+    """Return the figures that the paper prints in a row, by the keys of the columns."""
     keys = [('gain ' if column.gain else '') + column.key for column in table.columns]
     printed = zip(keys, table.row(row).paper, strict=True)
     return {key: value for key, value in printed if value is not None}
@@ -46,7 +46,7 @@ def test_a_loveda_mean_agrees_with_its_classes_or_is_marked(name):
         assert wrong == ('misprint' in row.note) == (flag in row.note), (row.name, mean, printed)
 
 
-def test_the_means_of_the_papers_main_rows_and_the_titles_of_two_rows_of_one_name():
+def test_the_means_of_the_main_rows_and_the_titles_of_two_rows_with_one_name():
     u2r, r2u = read('loveda-u2r'), read('loveda-r2u')
     means = [paper(u2r, row)['mIoU'] for row in ('convnext-b', 'convnext-b-s', 'convnext-xl-b')]
     assert means == [47.13, 48.98, 49.71]

@@ -19,7 +19,7 @@ def bare(monkeypatch):
     [
         ({'WORLD_SIZE': '4', 'RANK': '1'}, 'none', 'add --launcher pytorch'),
         ({'SLURM_NTASKS': '2', 'SLURM_STEP_ID': '0'}, 'none', 'add --launcher slurm'),
-        # One process needs none.
+        # A single process needs no launcher.
         ({}, 'none', None),
         ({'WORLD_SIZE': '1', 'RANK': '0'}, 'none', None),
         ({'SLURM_NTASKS': '8', 'SLURM_PROCID': '0'}, 'none', None),
@@ -29,14 +29,14 @@ def bare(monkeypatch):
         ({'WORLD_SIZE': '2'}, 'slurm', 'SLURM_PROCID.*srun'),
     ],
 )
-def test_the_launcher_has_to_be_that_of_the_environment(monkeypatch, environment, launcher, fault):
+def test_the_launcher_must_be_that_of_the_environment(monkeypatch, environment, launcher, fault):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(UserError, match=fault) if fault else nullcontext():
         check_launcher(launcher)
 
 
-def test_parts_are_disjoint_and_complete_and_a_lost_process_is_reported(monkeypatch):
+def test_parts_are_disjoint_and_complete_and_a_stopped_process_is_reported(monkeypatch):
     items = list(range(11))
     parts = [Shard(rank, 3).part(items) for rank in range(3)]
     assert sorted(sum(parts, [])) == items and max(map(len, parts)) - min(map(len, parts)) == 1

@@ -13,7 +13,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def lines(monkeypatch):
-    """Return the lines of the log; each reading of the clock is ten seconds later."""
+    """Return the lines of the log; the clock advances ten seconds each time it is read."""
     logged, clock = [], iter(range(0, 10_000, 10))
     monkeypatch.setattr(progress, 'print_log', lambda text, logger: logged.append(text))
     monkeypatch.setattr(progress.time, 'monotonic', lambda: next(clock))

@@ -1,4 +1,4 @@
-"""The code and the commands of the page ``docs/python.md`` are run unchanged."""
+"""The code and the commands of ``docs/python.md`` run unchanged."""
 
 import re
 import runpy
@@ -25,7 +25,7 @@ PAGE = (ROOT / 'docs/python.md').read_text()
 
 @pytest.fixture
 def project_folder(sample, tmp_path, monkeypatch):
-    """Enter a copy of the project in which the training of the page has finished."""
+    """Change to a copy of the project in which the training of the page has finished."""
     (tmp_path / 'data').mkdir()
     (tmp_path / 'data/sample').symlink_to(sample)
     (tmp_path / 'configs').symlink_to(ROOT / 'configs')

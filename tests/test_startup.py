@@ -75,7 +75,7 @@ def test_checkpoints_run_no_code_and_names_are_found_in_any_order_of_imports(ord
     lines = [line for line in done.stdout.splitlines() if not line.startswith('Loads checkpoint')]
     assert lines[-4:-1] == ['UnpicklingError', 'UserError', 'UserError']
     assert lines[-1] == 'DualBackbone LoveDARGBD LoadDepth PlateauHook'
-    if order == 'depthda first':  # then mmseg's remarks are not shown either
+    if order == 'depthda first':  # in this order, the messages of mmseg are hidden too
         assert len(lines) == 4 and done.stderr == ''
 
 
@@ -104,13 +104,13 @@ assert FormatCode('a=1')[0] == 'a = 1\\n'
 
 @pytest.fixture
 def grammar(tmp_path) -> Path:
-    """Let yapf write its cache; return a file of it."""
+    """Let yapf write its cache, and return a file of the cache."""
     assert run(YAPF, XDG_CACHE_HOME=str(tmp_path)).returncode == 0
     (file,) = tmp_path.glob('YAPF/*/PatternGrammar*.pickle')
     return file
 
 
-def test_an_empty_file_is_waited_for_while_another_process_writes_it_and_then_named(
+def test_an_empty_cache_file_is_read_once_it_is_complete_or_reported_after_a_time(
     tmp_path, grammar
 ):
     content = grammar.read_bytes()

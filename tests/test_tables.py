@@ -24,11 +24,11 @@ LOCAL = dict(rgb='convnext-b-local', both='guided-convnext-b-s-local')
 
 @pytest.fixture(autouse=True)
 def without_data(tmp_path, monkeypatch) -> None:
-    """Work in a folder that has configs and no data, whatever data the project's folder has."""
-    here = tmp_path / 'here'
-    here.mkdir()
-    (here / 'configs').symlink_to(ROOT / 'configs')
-    monkeypatch.chdir(here)
+    """Change to a folder with configs but no data, because the project folder may have data."""
+    folder = tmp_path / 'project'
+    folder.mkdir()
+    (folder / 'configs').symlink_to(ROOT / 'configs')
+    monkeypatch.chdir(folder)
 
 
 def read(name: str) -> Table:
@@ -36,25 +36,25 @@ def read(name: str) -> Table:
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_the_real_configs_take_the_overrides_and_every_row_has_a_smoke_run(name):
+def test_the_real_configs_accept_the_overrides_and_every_row_has_a_smoke_run(name):
     table = read(name)
     worlds = table.worlds[:1]
     runs = plan_runs(table, 'out', [0], worlds)
-    small = plan_runs(table, 'out', [0], [0], smoke=True)
+    smoke = plan_runs(table, 'out', [0], [0], smoke=True)
     names = [row.name for row in table.rows if not (row.absent or row.same_as)]
-    assert [run.row.name for run in runs] == [run.row.name for run in small] == names
+    assert [run.row.name for run in runs] == [run.row.name for run in smoke] == names
     for run in runs:
-        needs = {'depthseg': 'data/liuzhou', 'drdg': 'data/potsdam'}
-        needs = needs.get(re.split('[-_]', name)[0], 'data/loveda')
+        folders = {'depthseg': 'data/liuzhou', 'drdg': 'data/potsdam'}
+        folder = folders.get(re.split('[-_]', name)[0], 'data/loveda')
         if name == 'arctic':
-            needs = f'data/arctic/{re.split("[-2]", run.row.name)[-2]}'
-        assert run.missing == (needs if run.row.sample is None else None)
-    for run in small:
+            folder = f'data/arctic/{re.split("[-2]", run.row.name)[-2]}'
+        assert run.missing == (folder if run.row.sample is None else None)
+    for run in smoke:
         assert run.missing is None
         assert all(step.train.startswith('configs/sample/') for step in run.steps if step.train)
         for step in run.steps:
             assert not step.train or resolved_config(step).train_cfg.max_iters <= 2
-    for step in (step for run in (*runs, *small) for step in run.steps if step.train):
+    for step in (step for run in (*runs, *smoke) for step in run.steps if step.train):
         assert schedule_warnings(resolved_config(step)) == []
 
 
@@ -82,10 +82,10 @@ def test_the_protocol_of_a_row_is_that_of_its_config(name, target):
         assert tta == {'tricks'} and 'a guess' in runs['tricks'].row.note
     configs = {run.steps[0].train for run in runs.values()}
     short = name.removeprefix('loveda-')
-    there = {
+    files = {
         f'configs/{p.parent.name}/{p.name}' for p in ROOT.glob(f'configs/*/*_loveda-{short}-*')
     }
-    assert configs == there and len(configs) == len(runs)
+    assert configs == files and len(configs) == len(runs)
 
 
 def test_every_ablation_runs_in_both_directions_with_one_config():
@@ -94,13 +94,13 @@ def test_every_ablation_runs_in_both_directions_with_one_config():
     files = {run.steps[0].train for run in runs.values()}
     ablations = {f'configs/{p.relative_to(ROOT / "configs")}' for p in ROOT.glob(ABLATIONS)}
     assert ablations < files and len(files - ablations) == 2
-    assert {f'{stem}-{way}' for stem in LOCAL for way in ('u2r', 'r2u')} <= runs.keys()
+    assert {f'{stem}-{direction}' for stem in LOCAL for direction in ('u2r', 'r2u')} <= runs.keys()
     for name, run in runs.items():
         stem, direction = name.rsplit('-', 1)
         source, target = {'u2r': ('Urban', 'Rural'), 'r2u': ('Rural', 'Urban')}[direction]
         training, test = (resolved_config(step) for step in run.steps)
         loaders = (training.train_dataloader, training.val_dataloader, test.test_dataloader)
-        assert [each.dataset.domain for each in loaders] == [source, source, target]
+        assert [loader.dataset.domain for loader in loaders] == [source, source, target]
         other = runs[f'{stem}-{"r2u" if direction == "u2r" else "u2r"}']
         assert other.steps[0].train == run.steps[0].train
         assert run.row.baseline == ('' if stem == 'rgb' else f'rgb-{direction}')
@@ -139,21 +139,21 @@ def test_a_drdg_row_trains_translates_trains_and_tests():
         dataset = test_cfg.test_dataloader.dataset
         assert (dataset.type, dataset.split) == ('Vaihingen', 'test')
         assert test.of == training.name and test.test == training.train
-        aggregates = [each.get('aggregate', 'global') for each in test_cfg.test_evaluator]
+        aggregates = [metric.get('aggregate', 'global') for metric in test_cfg.test_evaluator]
         assert aggregates == ['global', 'per_batch']
 
 
-def test_translating_takes_the_options_of_the_translation_training():
+def test_translating_has_the_options_of_the_translation_training():
     table = read('synthetic-mechanisms')
     chains = [run for run in plan_runs(table, 'out', [0], [11]) if len(run.steps) == 4]
     for run in chains:
         translation, tool, training, _ = run.steps
         trained = resolved_config(translation)
-        given = dict(word.split('=') for word in tool.tool if '=' in word)
-        assert given.pop('translate_dataset.data_root') == '{data}'
+        options = dict(word.split('=') for word in tool.tool if '=' in word)
+        assert options.pop('translate_dataset.data_root') == '{data}'
         for name in ('dsl_weight', 'dccl_weight'):
             key = f'model.{name}'
-            assert float(given.get(key, -1)) == float(translation.options.get(key, -1))
+            assert float(options.get(key, -1)) == float(translation.options.get(key, -1))
         weights = [trained.model.dsl_weight, trained.model.dccl_weight]
         expected = {'rdg': [0, 0], 'drdg': [2, 1], 'wo-dsl': [0, 1], 'wo-dccl': [2, 0]}
         assert weights == expected[run.row.name.partition('-gap')[0]]
@@ -170,14 +170,14 @@ def test_the_rows_that_two_tables_share_are_the_same_runs():
     other, shared = 'synthetic-controls', 6
     names = {row.name for row in read(other).rows}
     rows = [row.name for row in read('synthetic').rows if row.name in names]
-    here, there = (
+    first, second = (
         {(r.row.name, r.world, r.seed): r.hash for r in plan_runs(read(name), 'out', only=rows)}
         for name in ('synthetic', other)
     )
-    assert here == there and len(here) == shared * 6
+    assert first == second and len(first) == shared * 6
 
 
-def test_smoke_runs_await_scores_and_recorded_ones_are_in_the_table(tmp_path, monkeypatch):
+def test_smoke_runs_await_scores_and_recorded_scores_are_in_the_table(tmp_path, monkeypatch):
     # tests/test_configs.py builds the real models.
     monkeypatch.setattr('depthda.experiments.tables.runner.check_real_configs', lambda *_: None)
     path = 'configs/tables/loveda-u2r.py'
@@ -186,9 +186,10 @@ def test_smoke_runs_await_scores_and_recorded_ones_are_in_the_table(tmp_path, mo
     assert not run_table(path, out, only=only, jobs=1, smoke=True)
     results = {file.parents[1].name: file for file in out.glob('loveda-u2r/*/*/result.json')}
     assert set(results) == set(only)
-    found = [read_json(results[name]) for name in only]
-    assert [each['state'] for each in found] == ['awaiting score', 'awaiting score', 'done']
-    assert [each['target_selected'] for each in found] == [False, True, False]
+    contents = [read_json(results[name]) for name in only]
+    states = [content['state'] for content in contents]
+    assert states == ['awaiting score', 'awaiting score', 'done']
+    assert [content['target_selected'] for content in contents] == [False, True, False]
     assert list(results['convnext-b-s'].parent.glob('convnext-b-s_*seed-0-*.zip'))
     before = {name: file.stat().st_mtime_ns for name, file in results.items()}
 
@@ -200,10 +201,10 @@ def test_smoke_runs_await_scores_and_recorded_ones_are_in_the_table(tmp_path, mo
     assert not run_table(path, out, only=only, smoke=True, report=True)
     with open(out / 'loveda-u2r' / 'table.csv', newline='') as file:
         lines = [line for line in csv.DictReader(file) if line['from'] == 'here']
-    here = {row: [line for line in lines if line['row'] == row] for row in only}
-    assert [float(line['mean']) for line in here[only[0]]] == [*map(float, scores), 48.98]
-    assert [here[row][-1]['marks'] for row in only] == ['', 'target-selected', '']
-    assert [here[row][-1]['state'] for row in only] == ['', '1 awaiting score', '']
+    rows_here = {row: [line for line in lines if line['row'] == row] for row in only}
+    assert [float(line['mean']) for line in rows_here[only[0]]] == [*map(float, scores), 48.98]
+    assert [rows_here[row][-1]['marks'] for row in only] == ['', 'target-selected', '']
+    assert [rows_here[row][-1]['state'] for row in only] == ['', '1 awaiting score', '']
 
 
 def test_rows_of_the_segmentation_challenge_have_both_domains():

@@ -21,7 +21,10 @@ def command(*arguments: str) -> list[str]:
 
 @pytest.fixture
 def run(monkeypatch, capfd):
-    """Run a tool in this process, which saves an import of torch: status, output, last error."""
+    """Return a function that runs a tool and returns its status, output and last line of errors.
+
+    The tool runs in this process, which saves an import of torch.
+    """
 
     def run_here(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.chdir(ROOT)
@@ -81,7 +84,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run, run):
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_ctrl_c_reports_once_from_where_resume_continues(tmp_path, short_run):
+def test_ctrl_c_reports_once_where_resume_continues(tmp_path, short_run):
     options = short_run | {'train_cfg.max_iters': 60, 'train_cfg.val_interval': 60}
     options |= {'default_hooks.logger.interval': 1, 'train_dataloader.num_workers': 2}
     arguments = command('train.py', CONFIG, '--work-dir', str(tmp_path), *as_options(options))

@@ -46,7 +46,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
     assert not any(is_running(int(pid)) for pid in pids)
 
 
-def test_one_worker_is_this_process_and_progress_counts_the_items_that_are_done():
+def test_one_worker_is_this_process_and_progress_counts_the_finished_items():
     steps = []
     with worker_pool(1) as pool:
         assert pool is None

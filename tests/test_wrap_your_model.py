@@ -1,4 +1,4 @@
-"""The code of ``docs/wrap-your-model.md`` is run unchanged."""
+"""The code of ``docs/wrap-your-model.md`` runs unchanged."""
 
 import re
 from pathlib import Path
@@ -53,5 +53,5 @@ def test_a_plain_vit_gets_a_pyramid():
     sizes = [tuple(feature.shape[1:]) for feature in backbone(torch.randn(1, 3, 112, 112))]
     assert sizes == [(16, 32, 32), (16, 16, 16), (16, 8, 8), (16, 4, 4)]
     pair = MODELS.build(dict(type='DualBackbone', rgb=vit, depth=vit))
-    found = pair(torch.randn(1, 4, 112, 112))
-    assert [x.shape for x in found.rgb] == [x.shape for x in found.depth]
+    features = pair(torch.randn(1, 4, 112, 112))
+    assert [x.shape for x in features.rgb] == [x.shape for x in features.depth]

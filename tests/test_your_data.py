@@ -22,7 +22,7 @@ BASES = ROOT / 'configs/_base_'
 
 @pytest.fixture(scope='module')
 def domains(tmp_path_factory):
-    """Prepare two domains, north and south, and south also without labels, as ``bare``."""
+    """Prepare the domains north and south; ``bare`` is south without labels."""
     root = tmp_path_factory.mktemp('custom')
     rng = np.random.default_rng(0)
     (root / 'classes.txt').write_text('field 255 255 0\nwood 0 90 0\nignore 0 0 0\n')
@@ -54,8 +54,8 @@ def prepare(root, name, *more, out=None):
 def config(domains, data_file, target, classes=2):
     """Write the configs that the page describes, with a small model."""
     text = (BASES / 'datasets/prepared-512x512.py').read_text()
-    for name, place in (('source', 'north'), ('target', target)):
-        root = str(domains / 'data' / place)
+    for name, domain in (('source', 'north'), ('target', target)):
+        root = str(domains / 'data' / domain)
         text, count = re.subn(rf'(?m)^{name}_root = .*$', f'{name}_root = {root!r}', text)
         assert count == 1
     text = text.replace("'../", "'_base_/")  # which is found by name from any folder
@@ -83,13 +83,13 @@ def test_from_two_folders_to_scores_and_maps(domains, tmp_path):
     tiles = sorted((domains / 'data/bare/images').iterdir())
     assert [path.stem for path in maps] == [path.stem for path in tiles]
     assert set(np.unique(cv2.imread(str(maps[0]), cv2.IMREAD_UNCHANGED))) <= {0, 1}
-    # With the labels of the south, the maps are scored.
+    # South has labels, so its maps are scored.
     path = config(domains, 'prepared-512x512.py', 'south')
     scores = test(path, checkpoint, str(tmp_path / 'test'))
     assert {'IoU.field', 'IoU.wood', 'mIoU'} <= set(scores['scores'])
 
 
-def test_a_model_of_other_classes_or_of_a_head_without_type_is_refused(domains, tmp_path):
+def test_a_model_with_other_classes_or_with_a_head_without_type_is_refused(domains, tmp_path):
     path = config(domains, 'prepared-512x512.py', 'south', classes=6)
     with pytest.raises(UserError, match='decode_head.num_classes is 6, but the train dataset '):
         train(path, str(tmp_path))
@@ -99,7 +99,7 @@ def test_a_model_of_other_classes_or_of_a_head_without_type_is_refused(domains, 
     path.write_text(path.read_text() + 'model["auxiliary_head"] = dict(num_classes=2)\n')
     with pytest.raises(UserError, match='auxiliary_head has num_classes but no type'):
         train(path, str(tmp_path))
-    # The config of the page has six classes, and the folders of the page.
+    # The shipped config has six classes, and the folders that the page names.
     cfg = load_config(ROOT / 'configs/depthda/depthda_convnext-b-s_1xb4-40k_prepared-512x512.py')
     assert cfg.model.decode_head.num_classes == cfg.model.auxiliary_head.num_classes == 6
     assert cfg.test_dataloader.dataset.data_root == 'data/custom/south'

@@ -17,7 +17,7 @@ def write_tif(path: Path, array: np.ndarray, transform=None, nodata=None) -> Non
 
 
 def image_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return infrared = number of the area, red = x, green = y."""
+    """Return bands infrared (the number of the area), red (x) and green (y)."""
     return np.stack([np.full_like(x, number), x, y], -1).astype(np.uint8)
 
 
@@ -33,7 +33,7 @@ def label_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def height_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return heights in metres, of another level for each area."""
+    """Return heights in metres, at a different level for each area."""
     return (number * 100 + x + 30 * (y % 3)).astype(np.float32)
 
 
@@ -47,7 +47,7 @@ def pack(folder: Path, path: Path, compression: int = zipfile.ZIP_DEFLATED) -> P
 
 
 class Download:
-    """Write areas with given numbers: ``Download(root).potsdam({'2_10': 1})``."""
+    """Write areas with these numbers: ``Download(root).potsdam({'2_10': 1})``."""
 
     def __init__(self, root: Path, height: int = HEIGHT, width: int = WIDTH) -> None:
         self.root = root

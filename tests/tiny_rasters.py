@@ -9,7 +9,7 @@ DRIVERS = {'.png': 'PNG', '.jpg': 'JPEG'}
 
 
 def write_raster(path: Path | str, pixels: np.ndarray, **profile) -> Path:
-    """Write H×W or H×W×B pixels in the format of the suffix, with what rasterio takes besides."""
+    """Write H×W or H×W×B pixels in the format of the suffix; ``profile`` is passed to rasterio."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     bands = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)

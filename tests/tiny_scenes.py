@@ -49,8 +49,8 @@ class Scenes:
         cut = dict(tile=12, stride=8, classes=read_classes(self.root / 'classes.txt'))
         cut |= more.pop('cut', {})
         folders = dict(images='rgb', labels='mask', depth='dsm')
-        found = {name: self.root / folder for name, folder in folders.items()}
-        found |= dict(image_suffix='_RGB.tif', depth_suffix='_dsm.tif') | more
-        if found['depth'] is None and 'depth_suffix' not in more:
-            found['depth_suffix'] = None
-        return FolderSettings(**found, cut=Cut(**cut))
+        fields = {name: self.root / folder for name, folder in folders.items()}
+        fields |= dict(image_suffix='_RGB.tif', depth_suffix='_dsm.tif') | more
+        if fields['depth'] is None and 'depth_suffix' not in more:
+            fields['depth_suffix'] = None
+        return FolderSettings(**fields, cut=Cut(**cut))

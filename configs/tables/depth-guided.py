@@ -17,7 +17,7 @@ SOURCE_KEYS = ('train_dataloader.dataset.domain', 'val_dataloader.dataset.domain
 DIRECTIONS = {'u2r': ('Urban', 'Rural'), 'r2u': ('Rural', 'Urban')}
 
 
-def row(name, title, config, section, options=None, **rest):
+def row(name, title, config, section, options=None, **fields):
     return dict(
         name=name,
         title=title,
@@ -25,12 +25,12 @@ def row(name, title, config, section, options=None, **rest):
         config=f'configs/{config}_1xb4-40k_loveda-u2r-512x512.py',
         options=options or {},
         baseline='' if name == 'rgb' else 'rgb',
-        **rest,
+        **fields,
     )
 
 
-def ablation(name, title, section, **rest):
-    return row(name, title, f'depth_guided/ablations/{name}', section, **rest)
+def ablation(name, title, section, **fields):
+    return row(name, title, f'depth_guided/ablations/{name}', section, **fields)
 
 
 def in_direction(row, direction):
@@ -77,13 +77,13 @@ rows = [
         'depth_guided/ablations/wo-refinement',
         PARTS,
         options={'model.neck.scale_weights': [0.03, 0.03, 0.04, 0.04]},
-        note='the released models with contrast alone have these weights, the others 0.02, 0.02, '
-        '0.03, 0.03',
+        note='the released models with contrast alone have these weights; the others have 0.02, '
+        '0.02, 0.03, 0.03',
     ),
     ablation('wo-contrast', '+ depth + refinement', PARTS),
     row('both', '+ depth + both', 'depth_guided/depth_guided_convnext-b-s', PARTS),
     ablation('fusion-gated', 'gated fusion', MORE),
-    ablation('fusion-spatial-gated', 'gated fusion, released (one gate a position)', MORE),
+    ablation('fusion-spatial-gated', 'gated fusion, released (one gate per position)', MORE),
     ablation('fusion-add', 'added fusion', MORE),
     ablation('pair-depth-rgb', 'cross-modal pairs', MORE),
     *(
@@ -98,7 +98,7 @@ rows = [
             f'depth_guided/ablations/{name}',
             'encoders',
             options=RELEASED_RATES,
-            note='rate 6e-5 in all stages, batch 3',
+            note='learning rate 6e-5 in all stages, batch size 3',
         )
         for name in ('swin-b-s', 'swin-l-s', 'mit-b5-b1')
     ),

@@ -1,7 +1,7 @@
 # DepthSeg, Table I: scores on the LiuZhou dataset. Its tiles are not public; data/README.md shows
 # where to put them.
 title = 'DepthSeg, Table I: LiuZhou'
-caption = "All figures in %. Here, Kappa is Cohen's; the formula that the paper prints is another."
+caption = "All figures are in %. Kappa is Cohen's; the paper prints a different formula."
 columns = [
     dict(key='mPrecision', title='mPre'),
     dict(key='mRecall', title='mRecall'),

@@ -1,6 +1,6 @@
 # DepthSeg, Table II: what the adapter and the depth prompter each add, for three encoders.
 title = 'DepthSeg, Table II: ablation on LiuZhou'
-caption = 'All figures in %; gain: over the same encoder with neither adapter nor prompter.'
+caption = 'All figures are in %. Gain: over the same encoder with neither adapter nor prompter.'
 METRICS = ('mF1', 'mIoU', 'OA', 'Kappa')
 columns = [dict(key=key, title=key) for key in METRICS]
 columns += [dict(key=key, title=f'gain in {key}', gain=True) for key in METRICS]

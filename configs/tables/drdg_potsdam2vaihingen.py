@@ -4,10 +4,10 @@ from _base_.translation import chain
 
 title = 'DRDG, Tables I and II: Potsdam IRRG → Vaihingen'
 caption = (
-    'All figures in %. The paper averages three seeds. Its F1 does not follow from its IoU as '
-    '2·IoU/(1 + IoU), because its released code averages both over batches of 32; the last two '
-    'columns are computed that way. Here the others come from one confusion matrix of all pixels, '
-    "and stand next to the paper's figures as printed."
+    'All figures are in %. The paper averages three seeds. Its F1 does not follow from its IoU as '
+    '2·IoU/(1 + IoU), because its released code averages both over batches of 32. The last two '
+    'columns are computed in this way. All other scores of this project come from one confusion '
+    "matrix of all pixels; they are shown next to the paper's figures as printed."
 )
 seeds = (0, 1, 2)
 CLASSES = dict(
@@ -51,7 +51,7 @@ def absent(name, title, classes, means):
     return dict(name=name, title=title, absent=NO_METHOD, paper=figures(classes, means))
 
 
-def row(name, title, classes='', means='', config='', segmentation='', **rest):
+def row(name, title, classes='', means='', config='', segmentation='', **fields):
     tiny = TINY.get(config, 'drdg_tiny')
     return dict(
         name=name,
@@ -62,11 +62,11 @@ def row(name, title, classes='', means='', config='', segmentation='', **rest):
         ),
         paper=figures(classes, means) if means else (),
         smoke=dict(steps=chain(f'configs/sample/{tiny}_u2r.py', NETWORK, data='{data}')),
-        **rest,
+        **fields,
     )
 
 
-NETWORKS = 'DeepLabV3 in the text of the paper, DeepLabV3+ in the caption of its Fig. 3'
+NETWORKS = 'the text of the paper names DeepLabV3, and the caption of its Fig. 3 DeepLabV3+'
 ONE, TWO = 'Table I', 'Table II: the two depth losses'
 rows = [
     dict(
@@ -93,7 +93,7 @@ rows = [
         paper=figures(
             '5.84 9.01 62.81 76.88 29.43 44.83 55.84 71.45 40.16 56.87 70.64 82.66', '44.12 56.95'
         ),
-        note="the paper's network and recipe are not public: those of LoveDA's baselines here",
+        note="the paper's network and recipe are not public; those of LoveDA's baselines are used",
     ),
     absent(
         'mucss',
@@ -142,7 +142,7 @@ rows += [
             'DRDG, channels of the text',
             config='ablations/drdg_text-channels',
             note='the text of the paper has the channels 64, 128, 256, 512, 512, 512; its released '
-            'code has a seventh convolution of 512, and so have the other rows',
+            'code has a seventh convolution of 512, as do the other rows',
         ),
         row(
             'deeplabv3plus',

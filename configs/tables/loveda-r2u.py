@@ -81,7 +81,7 @@ rows = [
         'b-b',
         'ConvNeXt-B + B',
         '40k',
-        note='no released config has this pair of encoders: it is the recipe of ConvNeXt-B + S',
+        note='no released config has this pair of encoders; the recipe is that of ConvNeXt-B + S',
     ),
     *in_the_local_protocol('b-b', 'ConvNeXt-B + B'),
     # The model of depth-guided self-training; the paper has other encoders in this direction.

@@ -5,8 +5,8 @@ from _base_.loveda import COLUMNS, GUIDED
 
 title = 'LoveDA, segmentation challenge (Urban and Rural)'
 caption = (
-    'IoU in %, mean ± standard deviation over seeds, on both test sets together. A zip holds both: '
-    'it goes to https://www.codabench.org/competitions/13030.'
+    'IoU in %, mean ± standard deviation over seeds, on both test sets together. A zip contains '
+    'the predictions of both; upload it at https://www.codabench.org/competitions/13030.'
 )
 seeds = (0, 1, 2)
 protocol = 'server'

@@ -64,7 +64,7 @@ rows = [
         'st-dasegnet-segformer-2',
         'ST-DASegNet (SegFormer; AT+ST), second',
         '36.78 59.83 43.77 73.83 19.38 49.96 67.01 50.08',
-        note=f'{TWICE}; background and building here are those of its DeepLabV3 row',
+        note=f'{TWICE}; in this one, background and building are those of its DeepLabV3 row',
     ),
     server(
         'convnext-b',
@@ -91,8 +91,8 @@ rows = [
         'depthda/depthda_convnext-xl-b-tricks',
         section='Not in the paper',
         tta=True,
-        note='the authors give 50.47 mIoU with "augmentation tricks" and name neither the tricks '
-        'nor the encoders: photometric augmentation, flips at test and XL + B are a guess',
+        note='the authors report 50.47 mIoU with "augmentation tricks", but name neither the '
+        'tricks nor the encoders; photometric augmentation, flips and XL + B are a guess',
     ),
     *as_released('b-s', 'ConvNeXt-B + S', '80k'),
     *in_the_local_protocol('b-s', 'ConvNeXt-B + S'),

@@ -26,14 +26,13 @@ OURS = 'depth-guided-self-training'
 SEEN = {'model.terms.0.weight': 0.0}
 
 
-def rgb(name, title, method, **rest):
-    part = dict(part=', RGB', baseline='rgb-u2r')
-    return row(name, title, f'{method}_upernet-tiny', 'u2r', **part | rest)
+def rgb(name, title, method, **fields):
+    default = dict(part=', RGB', baseline='rgb-u2r')
+    return row(name, title, f'{method}_upernet-tiny', 'u2r', **default | fields)
 
 
-def depth(name, title, method=OURS, part=', RGB + depth', baseline='dual-u2r', **rest):
-    given = dict(part=part, baseline=baseline)
-    return row(name, title, f'{method}_depthda-tiny', 'u2r', **given, **rest)
+def depth(name, title, method=OURS, part=', RGB + depth', baseline='dual-u2r', **fields):
+    return row(name, title, f'{method}_depthda-tiny', 'u2r', part=part, baseline=baseline, **fields)
 
 
 def without(name, title, options):
@@ -43,11 +42,11 @@ def without(name, title, options):
 def replaced(by):
     """Return overrides that replace depth by something else in both domains."""
     options = instead_of_depth(by)
-    step = {key: value for key, value in options.items() if 'train_dataloader' not in key}
-    for side in ('source.dataset', 'target'):
-        place = f'train_dataloader.dataset.{side}.pipeline.{2 if side != "target" else 1}'
-        step |= {f'{place}.type': 'LoadControlDepth', f'+{place}.by': by}
-    return step
+    options = {key: value for key, value in options.items() if 'train_dataloader' not in key}
+    for side, index in (('source.dataset', 2), ('target', 1)):  # index of LoadDepth
+        step = f'train_dataloader.dataset.{side}.pipeline.{index}'
+        options |= {f'{step}.type': 'LoadControlDepth', f'+{step}.by': by}
+    return options
 
 
 GAP = dict(sample=dict(gap=('appearance',)), part=', gap in appearance alone')

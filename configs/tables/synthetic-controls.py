@@ -26,15 +26,15 @@ DEFAULT = 0.7  # fidelity of depth in the default worlds
 FIDELITIES = (0.0, 1.0)
 
 
-def rgb(name, title, direction='u2r', **rest):
-    return row(name, title, 'upernet_tiny', direction, **rest)
+def rgb(name, title, direction='u2r', **fields):
+    return row(name, title, 'upernet_tiny', direction, **fields)
 
 
-def dual(name, title, direction='u2r', model='depthda', baseline='rgb-u2r', **rest):
-    return row(name, title, f'{model}_tiny', direction, baseline=baseline, **rest)
+def dual(name, title, direction='u2r', model='depthda', baseline='rgb-u2r', **fields):
+    return row(name, title, f'{model}_tiny', direction, baseline=baseline, **fields)
 
 
-def target_trained(name, title, **rest):
+def target_trained(name, title, **fields):
     """Return a row with the runs of the opposite direction, which train on this target domain."""
     return dict(
         name=f'{name}-target-trained-u2r',
@@ -43,7 +43,7 @@ def target_trained(name, title, **rest):
         same_as=f'{name}-r2u',
         target='Rural',
         source='Urban',
-        **rest,
+        **fields,
     )
 
 

@@ -41,7 +41,7 @@ SAME_SIZE = {
 }
 
 
-def translated(name, title, gap, weights, **rest):
+def translated(name, title, gap, weights, **fields):
     """Return a row that translates the source, and trains a model without depth on the result."""
     options = {f'model.{key}': value for key, value in weights.items()}
     return dict(
@@ -58,7 +58,7 @@ def translated(name, title, gap, weights, **rest):
         source='Urban',
         target='Rural',
         pretrained=pretraining('resnet-tiny'),
-        **rest,
+        **fields,
     )
 
 
@@ -80,9 +80,9 @@ def styled(transform):
     return {'train_dataloader.dataset.pipeline': pipeline}
 
 
-def in_gap(gap, name, title, model, **rest):
-    part = dict(part=f', gap in {gap} alone', sample=dict(gap=(gap,)))
-    return row(f'{name}-gap-{gap}', title, f'{model}_tiny', 'u2r', **part, **rest)
+def in_gap(gap, name, title, model, **fields):
+    fields |= dict(part=f', gap in {gap} alone', sample=dict(gap=(gap,)))
+    return row(f'{name}-gap-{gap}', title, f'{model}_tiny', 'u2r', **fields)
 
 
 rows = []
@@ -97,10 +97,12 @@ for gap in GAPS:
         in_gap(gap, name, text, 'upernet', baseline=base, options=styled(f'{kind}Transfer'))
         for name, text, kind in transfers
     ]
-    there = dict(section=rows[-1]['section'], sample=dict(gap=(gap,)), baseline=base)
+    common = dict(section=rows[-1]['section'], sample=dict(gap=(gap,)), baseline=base)
     # Each depth loss is left out once, but only across the gap in appearance.
     names = SYSTEMS if gap == 'appearance' else ('rdg', 'drdg')
-    rows += [translated(name, *SYSTEMS[name][:1], gap, SYSTEMS[name][1], **there) for name in names]
+    for name in names:
+        system_title, weights = SYSTEMS[name]
+        rows.append(translated(name, system_title, gap, weights, **common))
 
 # DepthSeg on a ViT that is pretrained and frozen, in the world with all gaps.
 NO_ADAPTER = {'model.adapter': None}

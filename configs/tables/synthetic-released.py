@@ -18,14 +18,14 @@ columns = ON_BOTH_DOMAINS
 SOURCE, TARGET = 'Urban', 'Rural'
 
 
-def row(name, title, model, section, options=None, interval=300, **rest):
+def row(name, title, model, section, options=None, interval=300, **fields):
     """Return a row of a model in ``configs/sample``; ``interval`` is its number of iterations."""
     options = {'default_hooks.checkpoint.interval': interval} | (options or {})
-    found = synthetic_row(name, title, model, 'u2r', options=options, pretrained=False, **rest)
-    return found | dict(name=name, section=section)
+    content = synthetic_row(name, title, model, 'u2r', options=options, pretrained=False, **fields)
+    return content | dict(name=name, section=section)
 
 
-def translated(name, title, section, model=None, segmentation=None, **rest):
+def translated(name, title, section, model=None, segmentation=None, **fields):
     """Return a row that translates with DRDG, and trains a model without depth on the result."""
     return dict(
         name=name,
@@ -41,7 +41,7 @@ def translated(name, title, section, model=None, segmentation=None, **rest):
         ),
         source=SOURCE,
         target=TARGET,
-        **rest,
+        **fields,
     )
 
 

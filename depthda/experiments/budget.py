@@ -1,4 +1,4 @@
-"""What a training may spend: iterations, learning rate, batch size and crop size."""
+"""The budget of a training: iterations, learning rate, batch size and crop size."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,26 +11,35 @@ Budget = dict[str, str]
 
 
 def read_budget(cfg: Config | None) -> Budget:
-    """Return the budget of a training as text, read from its config; None: not recorded."""
-    cfg, absent = (Config(), NOT_RECORDED) if cfg is None else (cfg, 'none')
+    """Return the budget of a training as text, read from its config.
+
+    If ``cfg`` is None, each value is ``'not recorded'``.
+    """
+    cfg, placeholder = (Config(), NOT_RECORDED) if cfg is None else (cfg, 'none')
     loader, wrapper = cfg.get('train_dataloader') or {}, cfg.get('optim_wrapper') or {}
-    length = cfg.get('train_cfg') or {}
-    steps = [f'{length[key]:,}' for key in ('max_iters', 'max_epochs') if length.get(key)]
-    unit = ' epochs' if length.get('max_epochs') else ''
-    batch = loader.get('batch_size')
+    train_cfg = cfg.get('train_cfg') or {}
+    lengths = [f'{train_cfg[k]:,}' for k in ('max_iters', 'max_epochs') if train_cfg.get(k)]
+    unit = ' epochs' if train_cfg.get('max_epochs') else ''
+    batch_size = loader.get('batch_size')
     # With several optimisers, each learning rate follows the name of its optimiser.
-    parts = {f'{name} ': part for name, part in wrapper.items() if isinstance(part, Mapping)}
-    parts = {name: part for name, part in ({'': wrapper} | parts).items() if 'optimizer' in part}
+    wrappers = {f'{name} ': value for name, value in wrapper.items() if isinstance(value, Mapping)}
+    wrappers = {'': wrapper} | wrappers
+    rates = [
+        f'{name}{value["optimizer"]["lr"]:g}'
+        for name, value in wrappers.items()
+        if 'optimizer' in value
+    ]
     nodes = read_nodes({'train_dataloader': loader})
     sizes = [value for key, value in nodes if key.endswith('.crop_size') and value]
     crops = dict.fromkeys((size, size) if isinstance(size, int) else tuple(size) for size in sizes)
-    found = {
-        'iterations': [f'{step}{unit}' for step in steps],
-        'learning rate': [f'{name}{part["optimizer"]["lr"]:g}' for name, part in parts.items()],
-        'batch size': [batch * wrapper.get('accumulative_counts', 1)] if batch else [],
+    batch_sizes = [batch_size * wrapper.get('accumulative_counts', 1)] if batch_size else []
+    budget = {
+        'iterations': [f'{length}{unit}' for length in lengths],
+        'learning rate': rates,
+        'batch size': batch_sizes,
         'crop': [f'{height} × {width}' for height, width in crops],
     }
-    return {key: ', '.join(map(str, value)) or absent for key, value in found.items()}
+    return {key: ', '.join(map(str, value)) or placeholder for key, value in budget.items()}
 
 
 def differing_budgets(sides: Mapping[str, Sequence[Budget]]) -> list[str]:

@@ -34,7 +34,8 @@ DIRECTIONS = {'u2r': ('Urban', 'Rural'), 'r2u': ('Rural', 'Urban')}
 def run_demo(out: str | Path, iterations: int = 300, seed: int = 0, jobs: int = 2) -> None:
     """Make the data, train and test four models, print a table, and write the other results.
 
-    These are a picture of predictions, and a submission and a report page for each direction.
+    The other results are a picture of predictions, and a submission and a report page for each
+    direction.
     """
     started = time.time()
     # Users copy the printed paths: only the terminal may wrap them.
@@ -52,8 +53,8 @@ def run_demo(out: str | Path, iterations: int = 300, seed: int = 0, jobs: int = 
 
     console.print(_table(runs, seed))
     console.print(
-        'Synthetic images, tiny models, random weights: a check of the mechanism and the commands,'
-        '\nnot evidence about real images.'
+        'The images are synthetic, and the models are tiny and trained from random weights. The'
+        '\ndemo checks the mechanism and the commands, and is not evidence about real images.'
     )
     picture = out / 'predictions.png'
     _draw(picture, directions)
@@ -61,7 +62,7 @@ def run_demo(out: str | Path, iterations: int = 300, seed: int = 0, jobs: int = 
     for direction, (_, with_depth) in directions.items():
         submission = out / f'{direction}.zip'
         pack(with_depth.folder / 'predictions', submission, against=_images(with_depth))
-        console.print(f'submission  {submission} (checked, no fault)')
+        console.print(f'submission  {submission} (checked, no errors)')
     for direction, pair in directions.items():
         folders, names = zip(*((run.folder, run.row.title) for run in pair), strict=True)
         title = f'{pair[0].row.section} on synthetic tiles: with and without depth'
@@ -72,16 +73,16 @@ def run_demo(out: str | Path, iterations: int = 300, seed: int = 0, jobs: int = 
 
 def _plan(out: Path, iterations: int, seed: int) -> dict[str, list[Run]]:
     """Return the runs of each direction, one for each model."""
-    ends = 'train_cfg.max_iters', 'train_cfg.val_interval', 'default_hooks.checkpoint.interval'
-    length = dict.fromkeys((*ends, 'param_scheduler.1.end'), iterations)
+    lengths = 'train_cfg.max_iters', 'train_cfg.val_interval', 'default_hooks.checkpoint.interval'
+    options = dict.fromkeys((*lengths, 'param_scheduler.1.end'), iterations)
     warm_up = ('param_scheduler.0.end', 'param_scheduler.1.begin')
-    length |= dict.fromkeys(warm_up, max(iterations // 10, 1))
+    options |= dict.fromkeys(warm_up, max(iterations // 10, 1))
     rows = []
     for direction, (source, target) in DIRECTIONS.items():
         for model, title in MODELS.items():
             config = str(config_folder() / f'sample/{model}_tiny_{direction}.py')
-            place = dict(section=f'{source} → {target}', target=target, sample=SAMPLE)
-            shared = dict(options=length, checkpoint='last', **place)
+            shared = dict(section=f'{source} → {target}', target=target, sample=SAMPLE)
+            shared |= dict(options=options, checkpoint='last')
             rows.append(Row(f'{model}-{direction}', title, config, **shared))
     table = Table('demo', 'Demo', (Column('mIoU', 'mIoU'),), tuple(rows), worlds=(0,))
     runs = plan_runs(table, out, [seed])
@@ -95,7 +96,7 @@ def _images(run: Run) -> Path:
 def _table(runs: Sequence[Run], seed: int) -> RichTable:
     """Return a table with a row per class and a column per run, for 80 characters a line."""
     classes = LoveDARGBD.METAINFO['classes']
-    title = f'IoU in % on the domain that was not trained on (training seed {seed})'
+    title = f'IoU in % on the domain that was not used in training (training seed {seed})'
     table = RichTable('', title=title, title_style='bold')
     for run in runs:
         table.add_column(f'{run.row.section}\n{run.row.title}', justify='right')
@@ -117,12 +118,12 @@ def _draw(path: Path, directions: dict[str, list[Run]], tiles: int = 2) -> None:
             image = read_png(images / name)[..., ::-1]
             depth = read_png(images.parent / 'rdepth/synthetic' / name)
             # On disk, 0 is no-data and classes start at 1. In uint8, 0 - 1 is 255 (ignored).
-            truth = read_png(images.parent / 'masks_png' / name) - 1
+            labels = read_png(images.parent / 'masks_png' / name) - 1
             predictions = {r.row.title: read_png(r.folder / 'predictions' / name) for r in pair}
-            label = f'{pair[0].row.section}\ntile {name[:-4]}'
-            rows.append(PanelRow(label, image, depth, truth, predictions))
+            text = f'{pair[0].row.section}\ntile {name[:-4]}'
+            rows.append(PanelRow(text, image, depth, labels, predictions))
     meta = LoveDARGBD.METAINFO
-    title = 'Trained on one domain, tested on the other (first tiles of each test set, not chosen)'
+    title = 'Trained on one domain, tested on the other (the first tiles of each test set)'
     draw_panel(path, rows, meta['classes'], meta['palette'], title)
 
 
@@ -130,10 +131,10 @@ def _draw(path: Path, directions: dict[str, list[Run]], tiles: int = 2) -> None:
 class PanelRow:
     """One row of the picture: a tile with its depth, labels and predictions."""
 
-    label: str  # text to the left of the row
+    text: str  # to the left of the row
     image: np.ndarray  # RGB [H, W, 3]
     depth: np.ndarray  # [H, W], 0 is no-data
-    truth: np.ndarray  # labels: class indices [H, W]; 255 is ignored
+    labels: np.ndarray  # class indices [H, W]; 255 is ignored
     predictions: dict[str, np.ndarray]  # class indices [H, W] by the name of the model
 
 
@@ -144,23 +145,23 @@ def draw_panel(
     palette: Sequence[Sequence[int]],
     title: str,
 ) -> None:
-    """Write a picture with a line for each row. Stripes mark ignored pixels and missing depth."""
+    """Write a picture of these rows. Stripes mark ignored pixels and missing depth."""
     models = list(rows[0].predictions)
-    columns = ['image', 'relative depth', 'truth', *models]
+    columns = ['image', 'relative depth', 'labels', *models]
     size = 2.3 * len(columns), 2.4 * len(rows) + 1.1
     grid = dict(figsize=size, squeeze=False, layout='constrained')
     figure, axes = plt.subplots(len(rows), len(columns), **grid)
     for row, line in zip(rows, axes, strict=True):
-        pictures = [row.image, colours.of_depth(row.depth), colours.of_labels(row.truth, palette)]
+        pictures = [row.image, colours.of_depth(row.depth), colours.of_labels(row.labels, palette)]
         pictures += [colours.of_labels(row.predictions[model], palette) for model in models]
         for axis, picture in zip(line, pictures, strict=True):
             axis.imshow(picture, interpolation='nearest')
             axis.set(xticks=[], yticks=[])
-        line[0].set_ylabel(row.label, fontsize=9)
+        line[0].set_ylabel(row.text, fontsize=9)
         for axis, model in zip(line[3:], models, strict=True):
-            counted = row.truth != colours.IGNORED
-            right = 100 * float((row.predictions[model] == row.truth)[counted].mean())
-            axis.set_xlabel(f'{right:.1f} % of pixels right', fontsize=8)
+            labelled = row.labels != colours.IGNORED
+            correct = 100 * float((row.predictions[model] == row.labels)[labelled].mean())
+            axis.set_xlabel(f'{correct:.1f} % of pixels correct', fontsize=8)
     for axis, name in zip(axes[0], columns, strict=True):
         axis.set_title(name, fontsize=10)
     style = dict(loc='outside lower center', fontsize=8, frameon=False)

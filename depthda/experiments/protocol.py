@@ -6,16 +6,16 @@ from typing import Any
 
 from depthda.provenance import narrowed
 
-# Marks beside scores: what the training, or the choice of the checkpoint, saw of the target.
+# Marks next to scores: how the training, or the choice of the checkpoint, used the target.
 TARGET_SELECTED = 'target-selected'
 UNLABELLED = 'unlabelled target:'
 TRANSDUCTIVE = 'transductive'
 MEANINGS = {
-    TARGET_SELECTED: 'labelled images of the target domain chose the checkpoint; not comparable '
-    'with figures of methods that see no target label.',
-    UNLABELLED: 'the training saw target images of these splits, without labels; compare rows with '
-    'the same ones.',
-    TRANSDUCTIVE: 'the scored images were among the unlabelled target images.',
+    TARGET_SELECTED: 'the checkpoint was chosen by its score on labelled images of the target '
+    'domain, so the score is not comparable with those of methods that see no target labels.',
+    UNLABELLED: 'the training saw target images of these splits without their labels. Compare the '
+    'row only with rows of the same splits.',
+    TRANSDUCTIVE: 'the scored images were among the unlabelled target images of the training.',
 }
 
 
@@ -38,7 +38,7 @@ def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:
     training = list(_learned_from(metrics.get('trained_on')))
 
     def is_tested(dataset: Mapping[str, Any]) -> bool:
-        return any(_share(dataset, part) for part in tested)
+        return any(_share_domain(dataset, part) for part in tested)
 
     return {
         'protocol': 'local' if metrics.get('report') else 'server',
@@ -46,7 +46,7 @@ def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:
         'selected_on': selected_on,
         'target_images_seen': next(filter(is_tested, training), None),
         'transductive': any(
-            _share(seen, part) and _share_splits(seen, part)
+            _share_domain(seen, part) and _share_splits(seen, part)
             for seen in training
             for part in tested
             if not seen.get('labelled')
@@ -55,14 +55,14 @@ def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def marks(verdicts: Collection[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return the marks beside the scores of a row; ``verdicts`` come from :func:`judge`."""
-    found = [TARGET_SELECTED] if any(each['target_selected'] for each in verdicts) else []
-    seen = filter(None, (each.get('target_images_seen') for each in verdicts))
-    unlabelled = [each for each in seen if not each.get('labelled')]
-    splits = {' + '.join(_splits(each)) or each.get('folder', 'all') for each in unlabelled}
-    found += [f'{UNLABELLED} {", ".join(sorted(splits))}'] if splits else []
-    found += [TRANSDUCTIVE] if any(each.get('transductive') for each in verdicts) else []
-    return tuple(found)
+    """Return the marks next to the scores of a row; ``verdicts`` come from :func:`judge`."""
+    row_marks = [TARGET_SELECTED] if any(run['target_selected'] for run in verdicts) else []
+    seen = filter(None, (run.get('target_images_seen') for run in verdicts))
+    unlabelled = [dataset for dataset in seen if not dataset.get('labelled')]
+    splits = {' + '.join(_splits(data)) or data.get('folder', 'all') for data in unlabelled}
+    row_marks += [f'{UNLABELLED} {", ".join(sorted(splits))}'] if splits else []
+    row_marks += [TRANSDUCTIVE] if any(run.get('transductive') for run in verdicts) else []
+    return tuple(row_marks)
 
 
 def _learned_from(
@@ -95,12 +95,12 @@ def source_domains(metrics: Mapping[str, Any]) -> set[str]:
     return _domains(trained_on.get('source') or trained_on)
 
 
-def _parts(described: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _parts(dataset: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the datasets of a concatenation; for any other dataset, a list of it alone."""
-    return described.get('parts') or [described]
+    return dataset.get('parts') or [dataset]
 
 
-def _share(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _share_domain(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Return whether two datasets hold images of a common domain.
 
     ``one`` may be known only by its folder.
@@ -127,11 +127,11 @@ def _share_splits(seen: Mapping[str, Any], tested: Mapping[str, Any]) -> bool:
     return not names or not others or 'all' in names | others or bool(names & others)
 
 
-def _splits(described: Mapping[str, Any]) -> list[str]:
-    found = (part.get('splits') or [part.get('split')] for part in _parts(described))
-    return list(dict.fromkeys(name for names in found for name in names if name))
+def _splits(dataset: Mapping[str, Any]) -> list[str]:
+    of_parts = (part.get('splits') or [part.get('split')] for part in _parts(dataset))
+    return list(dict.fromkeys(name for names in of_parts for name in names if name))
 
 
-def _domains(described: Mapping[str, Any]) -> set[str]:
-    found = (part.get('domains') or [part.get('domain')] for part in _parts(described))
-    return {name for names in found for name in names if name}
+def _domains(dataset: Mapping[str, Any]) -> set[str]:
+    of_parts = (part.get('domains') or [part.get('domain')] for part in _parts(dataset))
+    return {name for names in of_parts for name in names if name}

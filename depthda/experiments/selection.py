@@ -14,17 +14,17 @@ class Choice:
 
     source: str  # where the scores come from, in words
     best_on_target: float | None  # rule: best on labelled target images
-    last: float | None  # rule: the last of the training
+    last: float | None  # rule: the last checkpoint of the training
     chosen_on_source: float | None  # rule: best on labelled source images
     steps: tuple[int | None, ...] = (None, None, None)  # iterations, in the order of the rules
 
     @property
     def optimism(self) -> float | None:
         """The best score on the target minus the score of a rule without target labels."""
-        honest = self.last if self.chosen_on_source is None else self.chosen_on_source
-        if self.best_on_target is None or honest is None:
+        fair = self.last if self.chosen_on_source is None else self.chosen_on_source
+        if self.best_on_target is None or fair is None:
             return None
-        return self.best_on_target - honest
+        return self.best_on_target - fair
 
 
 def choices(run: TestedRun) -> list[Choice]:
@@ -38,11 +38,11 @@ def _by_history(run: TestedRun) -> Choice | None:
     curves = dict(run.curves)
     if 'mIoU' in curves and (name := _headline(run)):
         curves.setdefault(f'{name}/mIoU', curves['mIoU'])
-    sides = []
+    histories = []
     for names in (tested - trained, trained - tested):
-        found = [dict(curves[f'{name}/mIoU']) for name in names if f'{name}/mIoU' in curves]
-        sides.append(found[0] if len(found) == 1 else {})
-    target, source = sides
+        logged = [dict(curves[f'{name}/mIoU']) for name in names if f'{name}/mIoU' in curves]
+        histories.append(logged[0] if len(logged) == 1 else {})
+    target, source = histories
     if not target:
         return None
     best = max(target, key=target.__getitem__)
@@ -71,14 +71,14 @@ def _by_tests(run: TestedRun) -> Choice | None:
     """
     scores: dict[str, float] = {}
     for path in sorted(run.folder.glob('*/metrics.json')):
-        found = read_json(path)
-        report = found.get('report')
+        metrics = read_json(path)
+        report = metrics.get('report')
         keys = ('tested_on', 'tta', 'trained_on', 'seed')
-        alike = all(found.get(key) == run.metrics.get(key) for key in keys)
-        if report and alike and report['headline'] == run.report['headline']:
-            verdict = judge(found)
-            labels = 'target' if verdict['target_selected'] else 'source'
-            scores[labels if verdict['selected_on'] else 'last'] = report['mIoU']
+        same_test = all(metrics.get(key) == run.metrics.get(key) for key in keys)
+        if report and same_test and report['headline'] == run.report['headline']:
+            verdict = judge(metrics)
+            domain = 'target' if verdict['target_selected'] else 'source'
+            scores[domain if verdict['selected_on'] else 'last'] = report['mIoU']
     if len(scores) < 2:
         return None
     return Choice('tests of this run', *(scores.get(rule) for rule in ('target', 'last', 'source')))

@@ -18,6 +18,9 @@ from depthda.experiments.protocol import judge
 from depthda.io.files import read_json
 from depthda.io.scalars import read_scalars
 
+# Follows the name of a run whose :attr:`TestedRun.is_outdated` is true.
+OUTDATED = 'was tested before its checkpoint was overwritten: test the run again.'
+
 
 @dataclass(frozen=True, eq=False)
 class TestedRun:
@@ -26,7 +29,7 @@ class TestedRun:
     __test__ = False  # pytest must not collect this class as a test
 
     folder: Path  # holds metrics.json
-    name: str  # what a page calls the run
+    name: str  # on report pages
     world: int | None  # seed of the synthetic world; None for a run on other data
     seed: int | None  # seed of the training
     metrics: Mapping[str, Any]  # the content of metrics.json
@@ -82,8 +85,8 @@ class TestedRun:
         """The config of the latest training, as mmengine dumped it; None if there is none."""
         logs = self.training_folder.glob('*/vis_data/scalars.json')
         configs = (log.with_name('config.py') for log in logs)
-        found = max((path for path in configs if path.is_file()), default=None)
-        return found and Config.fromfile(found, import_custom_modules=False)
+        latest = max((path for path in configs if path.is_file()), default=None)
+        return latest and Config.fromfile(latest, import_custom_modules=False)
 
     @cached_property
     def curves(self) -> dict[str, list[tuple[int, float]]]:
@@ -92,20 +95,20 @@ class TestedRun:
     @cached_property
     def config(self) -> Config:
         """The config of the latest test (or training), as mmengine dumped it."""
-        found = sorted(self.folder.glob('*/vis_data/config.py'), reverse=True)
-        found.append(self.folder / f'{Path(str(self.metrics["config"])).stem}.py')
-        if not found[0].is_file():
+        paths = sorted(self.folder.glob('*/vis_data/config.py'), reverse=True)
+        paths.append(self.folder / f'{Path(str(self.metrics["config"])).stem}.py')
+        if not paths[0].is_file():
             raise UserError(
-                f'{self.folder} holds no dumped config (*/vis_data/config.py), which says where '
-                'the images are: keep it with the run.'
+                f'{self.folder} has no dumped config (*/vis_data/config.py), so its images cannot '
+                'be located: restore the config to this folder, or test the run again.'
             )
-        return Config.fromfile(found[0])
+        return Config.fromfile(paths[0])
 
     @cached_property
     def keys(self) -> list[str]:
-        """A key for each tested image: its path below the folder that all of them share.
+        """A key for each tested image: its path below the common folder of all tested images.
 
-        So the keys do not depend on where a machine keeps the dataset.
+        The keys do not depend on where a machine keeps the dataset.
         """
         names = [str(name) for name in self.tiles.names]
         if len(names) == 1:
@@ -120,10 +123,10 @@ class TestedRun:
         It is NaN for tiles outside the headline group and for tiles without any such class.
         """
         headline = {str(name) for name in self.tiles.group(self.report['headline']).names}
-        found = (scores(counts[:-1]).means()['mIoU'] for counts in self.tiles.counts)
+        mious = (scores(counts[:-1]).means()['mIoU'] for counts in self.tiles.counts)
         return {
             key: float('nan') if value is None or str(name) not in headline else value
-            for key, name, value in zip(self.keys, self.tiles.names, found, strict=True)
+            for key, name, value in zip(self.keys, self.tiles.names, mious, strict=True)
         }
 
     def on(self, group: str) -> 'TestedRun':
@@ -143,17 +146,19 @@ def find_runs(folder: Path) -> list[Path]:
     The sub-folders of a run are not searched.
     """
     if not folder.is_dir():
-        raise UserError(f'there is no folder {folder}: give a tested run, or a folder of runs.')
-    level, found = [folder], []
+        raise UserError(f'there is no folder {folder}: name a tested run, or a folder of runs.')
+    level, runs = [folder], []
     for _ in range(3):
         tested = [path for path in level if (path / 'metrics.json').is_file()]
-        found += tested
+        runs += tested
         others = [path for path in level if path not in tested]
         level = [sub for path in others for sub in sorted(path.iterdir()) if sub.is_dir()]
-    if not found:
-        fix = 'test the run first (depthda test writes it)'
-        raise UserError(f'{folder} holds no tested run (no metrics.json): {fix}.')
-    return found
+    if not runs:
+        raise UserError(
+            f'{folder} contains no tested run (no metrics.json): test the run first with depthda '
+            'test.'
+        )
+    return runs
 
 
 def load_run(folder: Path, name: str = '') -> TestedRun:
@@ -163,38 +168,41 @@ def load_run(folder: Path, name: str = '') -> TestedRun:
     if report is None:
         raise UserError(
             f'{folder} was tested on images without labels (the server protocol), so it has no '
-            'scores: give a run that was tested on labelled images.'
+            'scores: use a run that was tested on labelled images.'
         )
     tiles = load_tiles(folder / FILE) if (folder / FILE).is_file() else None
     if tiles is not None:
         counted = tiles.group(report['headline']).counts[:, :-1].sum(0).tolist()
         if counted != report['groups'][report['headline']]['confusion_matrix']:
             raise UserError(
-                f'{FILE} and metrics.json of {folder} are not from the same test: test it again.'
+                f'{FILE} and metrics.json in {folder} are from different tests: test the run again.'
             )
-    place = read_json(folder / 'result.json') or {'world': None, 'seed': metrics.get('seed')}
-    return TestedRun(folder, name, place['world'], place['seed'], metrics, tiles)
+    result = read_json(folder / 'result.json') or {'world': None, 'seed': metrics.get('seed')}
+    return TestedRun(folder, name, result['world'], result['seed'], metrics, tiles)
 
 
 def check_same_images(one: TestedRun, other: TestedRun) -> None:
     """Refuse two runs (as :meth:`TestedRun.on` returns them) with different images or labels."""
-    where = f'{one.folder} and {other.folder}'
+    folders = f'{one.folder} and {other.folder}'
     first, second = (run.tiles.classes.tolist() for run in (one, other))
     if first != second:
-        raise UserError(f'{where} have different classes: {first} and {second}.')
+        raise UserError(
+            f'{folders} have different classes ({first} and {second}): test both with the same '
+            'classes.'
+        )
     first, second = (run.tiles.identities() for run in (one, other))
     if first != second:
         shown = few('/'.join(filter(None, name)) for name in sorted({*first} ^ {*second}) or first)
         raise UserError(
-            f'{where} were not tested on the same images ({len(first)} and {len(second)}; not in '
-            f'both: {shown}): test both on the same dataset.'
+            f'{folders} were not tested on the same images ({len(first)} and {len(second)} images; '
+            f'not in both: {shown}): test both on the same dataset.'
         )
     # Labels do not depend on the model, so both runs must have counted the same ones. Images of
     # two synthetic worlds have the same names, but different labels.
-    unlike = (one.tiles.counts.sum(2) != other.tiles.counts.sum(2)).any(1)
-    if unlike.any():
+    differs = (one.tiles.counts.sum(2) != other.tiles.counts.sum(2)).any(1)
+    if differs.any():
         raise UserError(
-            f'{where} were tested with different labels on {many(int(unlike.sum()), "image")} '
-            f'({one.tiles.names[unlike.argmax()]}, …): test both on the same dataset, under the '
-            'same protocol.'
+            f'{folders} were tested with different labels for '
+            f'{many(int(differs.sum()), "image")} (such as {one.tiles.names[differs.argmax()]}): '
+            'test both on the same dataset with the same protocol.'
         )

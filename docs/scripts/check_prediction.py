@@ -3,8 +3,8 @@
     python docs/scripts/check_prediction.py kills [--json FILE]
     python docs/scripts/check_prediction.py seams CHECKPOINT SCENE DEPTH [--json FILE]
 
-``kills``: a map after ten kills against that of one run. ``seams``: what changes if the windows, or
-the tiles of depth, lie elsewhere.
+``kills`` compares the map of a run that was killed ten times with that of an uninterrupted run.
+``seams`` measures what changes if the windows, or the tiles of depth, have other positions.
 """
 
 import hashlib
@@ -25,9 +25,10 @@ from depthda.io.files import read_json
 
 
 def kills(folder: Path) -> dict:
-    """Kill runs at ten random moments, and compare their files with those of clean runs.
+    """Kill runs at ten random moments, and compare their files with those of uninterrupted runs.
 
-    With depth made on the way, the first pass is hit; with depth from a file, the only one.
+    If depth is estimated on the way, the kills hit the first pass; with depth from a file, there is
+    only one pass.
     """
     checkpoint = save_checkpoint(CONFIG, folder / 'model.pth')
     scene, heights = folder / 'scene.tif', folder / 'heights.tif'
@@ -51,14 +52,14 @@ def killed_run(folder: Path, first: list, last: list) -> dict:
         time.sleep(0.05)
     startup = time.monotonic() - start
     if process.wait():
-        raise RuntimeError('the clean run failed')
-    whole = time.monotonic() - start
+        raise RuntimeError('the uninterrupted run failed')
+    duration = time.monotonic() - start
     rows, rng = [], random.Random(0)
     while len(rows) < 10:
         process = run(out)
         try:
-            process.wait(startup + rng.uniform(0, (whole - startup) / 4))
-            break  # it was faster than the kills
+            process.wait(startup + rng.uniform(0, (duration - startup) / 4))
+            break  # the run ended before it could be killed
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
@@ -67,12 +68,12 @@ def killed_run(folder: Path, first: list, last: list) -> dict:
         raise RuntimeError('the last run failed')
     files = ('map.tif', 'map.tif.aux.xml')
     same = all(digest(clean.with_name(f)) == digest(out.with_name(f)) for f in files)
-    left = sorted(path.name for path in out.parent.iterdir())
-    return dict(finished_rows_at_kills=rows, same_bytes=same, left=left)
+    names = sorted(path.name for path in out.parent.iterdir())
+    return dict(finished_rows_at_kills=rows, same_bytes=same, left=names)
 
 
 def seams(folder: Path, checkpoint: str, scene: str, depth: str) -> dict:
-    """Predict a scene, and the same without its first half window, and compare both."""
+    """Predict a scene with and without its first half window, and compare the two maps."""
     import depthda.register  # noqa: F401
     from depthda.depth.monocular.estimator import DepthEstimator
     from depthda.inference.map_options import MapOptions
@@ -92,8 +93,8 @@ def seams(folder: Path, checkpoint: str, scene: str, depth: str) -> dict:
             return m.read(1)
 
     def changed(first: int, overlap: int) -> float:
-        whole, moved = labels_without(0, overlap), labels_without(first, overlap)
-        return round(float((whole[first:, first:] != moved).mean()), 4)
+        complete, moved = labels_without(0, overlap), labels_without(first, overlap)
+        return round(float((complete[first:, first:] != moved).mean()), 4)
 
     labels = labels_without(0, side // 2)
     shares = np.bincount(labels.ravel(), minlength=len(model.classes)) / labels.size
@@ -110,7 +111,7 @@ def seams(folder: Path, checkpoint: str, scene: str, depth: str) -> dict:
 
 
 def relative_brightness(inputs: torch.Tensor) -> torch.Tensor:
-    """Return depth as networks do: each tile with a scale and a shift of its own, and bent."""
+    """Return the brightness like predicted depth: bent, with a scale and shift for each tile."""
     values = inputs.mean(1)
     side = torch.linspace(-1, 1, values.shape[-1])
     bend = 0.1 * (side[:, None] ** 2 + side**2)
@@ -119,7 +120,7 @@ def relative_brightness(inputs: torch.Tensor) -> torch.Tensor:
 
 
 def depth_steps(folder: Path, estimator, scene: Path) -> dict:
-    """Return steps of depth across edges of tiles, over those at the same places inside tiles."""
+    """Return the depth steps across edges of tiles, divided by those at the same pixels inside."""
     from depthda.depth.monocular.tiling import TileGrid
     from depthda.inference.scene import ModelBands
     from depthda.inference.scene_depth import scene_depth
@@ -127,20 +128,20 @@ def depth_steps(folder: Path, estimator, scene: Path) -> dict:
     side = estimator.preprocessing.height
     half = side // 2
     cut(scene, folder / 'half.tif', half)
-    found = []
+    maps = []
     with rasterio.open(scene) as raster:
         height = raster.height
     for number, path in enumerate((scene, folder / 'half.tif')):
         with scene_depth(estimator, path, ModelBands(3), folder / f'p{number}', {}) as rows:
-            found.append(rows.read(0, height - number * half)[0][0])
-    whole, moved = found[0][half:, half:], found[1]
-    scale = np.polyfit(moved.ravel(), whole.ravel(), 1)[0]  # ranges differ a little
-    boxes = TileGrid(*found[0].shape, side, int(side * 0.25)).boxes
+            maps.append(rows.read(0, height - number * half)[0][0])
+    fixed, moved = maps[0][half:, half:], maps[1]
+    scale = np.polyfit(moved.ravel(), fixed.ravel(), 1)[0]  # the ranges differ a little
+    boxes = TileGrid(*maps[0].shape, side, int(side * 0.25)).boxes
     edges = sorted({x - half for _, left, _, right in boxes for x in (left, right)})
-    edges = [x for x in edges if 0 < x < whole.shape[1]]
-    steps = [np.abs(np.diff(part, axis=1)) for part in (whole, moved * scale)]
-    at, inside = (part[:, np.array(edges) - 1] for part in steps)
-    ratios = [np.quantile(at, q) / np.quantile(inside, q) for q in (0.5, 0.99)]
+    edges = [x for x in edges if 0 < x < fixed.shape[1]]
+    steps = [np.abs(np.diff(depth, axis=1)) for depth in (fixed, moved * scale)]
+    across, inside = (step[:, np.array(edges) - 1] for step in steps)
+    ratios = [np.quantile(across, q) / np.quantile(inside, q) for q in (0.5, 0.99)]
     return dict(median=round(float(ratios[0]), 3), percentile_99=round(float(ratios[1]), 3))
 
 

@@ -26,9 +26,9 @@ def main() -> None:
     draw('depth-fidelity.jpg', [fidelity('urban', 1), fidelity('rural', 3)])
     draw('depth-per-image.jpg', [per_image(1), per_image(0)])
     draw('depth-tiles.jpg', [tiles()])
-    here = tile('urban', 1)
-    hillside = here.height + SLOPE * np.arange(SIZE, dtype=np.float32)
-    draw('surface-ground.jpg', [windows(here.image, hillside), outlier(here.image, here.height)])
+    town = tile('urban', 1)
+    hillside = town.height + SLOPE * np.arange(SIZE, dtype=np.float32)
+    draw('surface-ground.jpg', [windows(town.image, hillside), outlier(town.image, town.height)])
 
 
 def tile(domain: str, index: int, **world):
@@ -50,17 +50,18 @@ def fidelity(domain: str, index: int) -> list[Panel]:
 
 def per_image(index: int) -> list[Panel]:
     """Show depth with a scale for all images, a scale for this image, and the wrong sign."""
-    here = tile('urban', index)
+    town = tile('urban', index)
+    image, height = town.image, town.height
     return [
-        picture('image', here.image),
-        depth('height, 0…30 m', here.height - here.height.min(), vmin=0, vmax=30),
-        depth('its own minimum to maximum', here.height),
-        depth('distance: the wrong sign', -here.height),
+        picture('image', image),
+        depth('height, 0…30 m', height - height.min(), vmin=0, vmax=30),
+        depth('its own minimum to maximum', height),
+        depth('distance: the wrong sign', -height),
     ]
 
 
 def tiles() -> list[Panel]:
-    """Show a scene in tiles, each with its own scale and shift, and their alignment."""
+    """Show tiles of a scene with different scales and shifts, and their alignment."""
     rng = np.random.default_rng(0)
     scene = cv2.GaussianBlur(tile('urban', 1).height, (0, 0), 1)
     grid = TileGrid(SIZE, SIZE, SIZE // 4, SIZE // 16)

@@ -2,11 +2,11 @@
 
     python docs/scripts/measure_depth_maps.py
 
-The images are random and of seven sizes; the network is a Depth Anything of a few thousand weights,
-on the CPU. The first measurement runs the command on 100 and on 1,000 images: peak memory must not
-grow with their number. The second uses 300 of them, with a delay of 40 ms per map in the network,
-as for a GPU, and of 30 ms in reading and in writing, as for a disk. It prints the time of reading,
-network and writing, and the elapsed time.
+The images are random and have seven sizes. The network is a Depth Anything with a few thousand
+weights, on the CPU. The first measurement runs the command on 100 and on 1,000 images; peak memory
+must not grow with their number. The second uses 300 of them. Delays imitate a GPU (40 ms per map in
+the network) and a disk (30 ms for reading and for writing). It prints the time of reading, network
+and writing, and the elapsed time.
 """
 
 import os
@@ -53,26 +53,26 @@ def overlap(images: Path, model: Path, out: Path, workers: int) -> dict[str, flo
 
     spent = dict.fromkeys(WAITS, 0.0)
 
-    def delayed(part, function, count):
+    def delayed(step, function, count):
         def wrapped(*args):
             start = time.perf_counter()
-            time.sleep(WAITS[part] * count(args))
+            time.sleep(WAITS[step] * count(args))
             result = function(*args)
-            spent[part] += time.perf_counter() - start
+            spent[step] += time.perf_counter() - start
             return result
 
         return wrapped
 
-    kept = Pipeline._read, Pipeline._write, DepthEstimator.whole
-    Pipeline._read = delayed('read', kept[0], lambda args: 1)
-    Pipeline._write = delayed('write', kept[1], lambda args: 1)
-    DepthEstimator.whole = delayed('network', kept[2], lambda args: len(args[1]))
+    originals = Pipeline._read, Pipeline._write, DepthEstimator.whole
+    Pipeline._read = delayed('read', originals[0], lambda args: 1)
+    Pipeline._write = delayed('write', originals[1], lambda args: 1)
+    DepthEstimator.whole = delayed('network', originals[2], lambda args: len(args[1]))
     model_record = {'model': str(model), 'revision': None, 'licence': 'none'}
     jobs = find_jobs([str(images)], str(out), 'tiny')[:300]
     estimator = DepthEstimator.load(str(model))
-    done = estimate_depth(estimator, jobs, DepthSettings(workers=workers), model_record)
-    Pipeline._read, Pipeline._write, DepthEstimator.whole = kept
-    return spent | {'elapsed': done.seconds}
+    result = estimate_depth(estimator, jobs, DepthSettings(workers=workers), model_record)
+    Pipeline._read, Pipeline._write, DepthEstimator.whole = originals
+    return spent | {'elapsed': result.seconds}
 
 
 def main() -> None:
@@ -85,11 +85,11 @@ def main() -> None:
         for count in (100, 1000):
             make(root / f'{count}', count)
             peak = peak_memory(root / f'{count}', model, root / f'out-{count}')
-            print(f'{count:>5} images: at most {peak:,.0f} MiB', flush=True)
+            print(f'{count:>5} images: peak memory {peak:,.0f} MiB', flush=True)
         for workers in (1, 2):
             seconds = overlap(root / '1000', model, root / f'waits-{workers}', workers)
-            times = ', '.join(f'{part} {value:.1f} s' for part, value in seconds.items())
-            print(f'{workers} workers: {times}', flush=True)
+            times = ', '.join(f'{step} {value:.1f} s' for step, value in seconds.items())
+            print(f'workers {workers}: {times}', flush=True)
 
 
 if __name__ == '__main__':

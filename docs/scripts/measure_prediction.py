@@ -2,10 +2,10 @@
 
     python docs/scripts/measure_prediction.py memory|speed [--json FILE]
 
-``memory``: the most memory that the prediction of 10,000 × 10,000 pixels needs beyond that of
-2,000 × 2,000, with depth from a file and with depth made on the way. ``speed``: windows a second
-against one crop at a time with hard labels, and the time outside of the network. Networks have
-random weights; scenes are made.
+``memory`` measures how much more memory the prediction of 10,000 × 10,000 pixels needs than that of
+2,000 × 2,000, with depth from a file and with depth estimated on the way. ``speed`` measures the
+time of a window, the share of it outside of the network, and the speed compared with a prediction
+of one crop at a time without blending. The networks have random weights, and the scenes are random.
 """
 
 import argparse
@@ -34,22 +34,23 @@ CONFIG = ROOT / 'configs/sample/depthda_tiny_4band_u2r.py'
 
 
 def measure(doc: str, kinds: dict[str, Callable[..., dict]]) -> None:
-    """Run what the command line names, print its figures, and add them to a file."""
+    """Run the measurement named on the command line; print its figures and add them to a file."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument('what', choices=kinds)
     parser.add_argument('--json', type=Path, help='file for the results')
-    parser.add_argument('--folder', type=Path, help='where scenes and maps go')
+    text = 'folder for scenes and maps (default: a temporary folder)'
+    parser.add_argument('--folder', type=Path, help=text)
     parser.add_argument('rest', nargs='*', help=argparse.SUPPRESS)
     args = parser.parse_intermixed_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as temporary:
         folder = args.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        found = kinds[args.what](folder, *args.rest)
-    print(json.dumps(found, indent=1))
+        figures = kinds[args.what](folder, *args.rest)
+    print(json.dumps(figures, indent=1))
     if args.json:
-        known = json.loads(args.json.read_text()) if args.json.exists() else {}
-        args.json.write_text(json.dumps(known | {args.what: found}, indent=1) + '\n')
+        content = json.loads(args.json.read_text()) if args.json.exists() else {}
+        args.json.write_text(json.dumps(content | {args.what: figures}, indent=1) + '\n')
 
 
 def write_scene(path: Path, side: int, bands: int, seed: int = 0) -> None:
@@ -71,7 +72,7 @@ def write_scene(path: Path, side: int, bands: int, seed: int = 0) -> None:
 
 
 def save_checkpoint(config: str, path: Path) -> Path:
-    """Save random weights of a config as a checkpoint of depthda train."""
+    """Save random weights for a config, as a checkpoint of depthda train."""
     from mmengine.runner.checkpoint import save_checkpoint as save
 
     from depthda.datasets.loveda import LoveDARGBD
@@ -88,7 +89,7 @@ def save_checkpoint(config: str, path: Path) -> Path:
 
 
 def predict_one(checkpoint: str, scene: str, out: str, depth: str, window: str, overlap: str):
-    """Predict a scene in this process, and print the most memory that it held, in MB."""
+    """Predict a scene in this process, and print its peak memory in MB."""
     from depthda.main import main as depthda
 
     option = '--depth-model' if Path(depth).is_dir() else '--depth'
@@ -107,7 +108,7 @@ def command(*args: object) -> list[str]:
 def memory(folder: Path) -> dict:
     checkpoint = save_checkpoint(CONFIG, folder / 'model.pth')
     depth_model = save_tiny(folder / 'depth', size=518)
-    found = {}
+    peaks = {}
     for kind in ('depth from a file', 'depth made on the way'):
         for side in (2000, 10_000):
             scene, heights = folder / f'{side}.tif', folder / f'{side}_depth.tif'
@@ -119,15 +120,14 @@ def memory(folder: Path) -> dict:
             run = command(checkpoint, scene, folder / 'map.tif', depth, 256, 64)
             done = subprocess.run(run, capture_output=True, text=True, check=True)
             peak = float(done.stdout.split()[-1])
-            found.setdefault(kind, {})[str(side)] = round(peak)
+            peaks.setdefault(kind, {})[str(side)] = round(peak)
             print(kind, side, f'{peak:.0f} MB', f'{time.monotonic() - start:.0f} s', flush=True)
-        sizes = found[kind]
-        found[kind]['more'] = sizes['10000'] - sizes['2000']
-    return found
+        peaks[kind]['more'] = peaks[kind]['10000'] - peaks[kind]['2000']
+    return peaks
 
 
 def speed(folder: Path) -> dict:
-    """Return CPU times; the crops of the other way are read, predicted and stored one by one."""
+    """Return CPU times, also compared with crops that are read, predicted and stored one by one."""
     import depthda.register  # noqa: F401
     from depthda.inference.map_options import MapOptions
     from depthda.inference.model import load_model
@@ -142,7 +142,7 @@ def speed(folder: Path) -> dict:
     write_scene(heights, 2048, 1)
     inside = Clock()
     TrainedModel.logits = inside.timed(TrainedModel.logits)
-    found = {}
+    figures = {}
     for side in (256, 512):
         settings = Settings(side, side // 2)
         windows = len(settings.grid(Side(2048)).rows) ** 2
@@ -151,11 +151,11 @@ def speed(folder: Path) -> dict:
         ours, network = time.process_time() - start, inside.seconds - spent
         start = time.process_time()
         one_by_one(model, scene, heights, settings, folder / 'plain.tif')
-        stock = time.process_time() - start
-        found[f'windows of {side}'] = dict(
+        single = time.process_time() - start
+        figures[f'windows of {side}'] = dict(
             ms_a_window=round(1000 * network / windows),
             outside_of_the_network=round(1 - network / ours, 3),
-            speed_against_one_by_one=round(stock / ours, 2),
+            speed_against_one_by_one=round(single / ours, 2),
         )
     small = dict(
         model_type='dinov2', hidden_size=384, num_attention_heads=6, image_size=518, patch_size=14,
@@ -163,9 +163,9 @@ def speed(folder: Path) -> dict:
     )  # fmt: skip
     sizes = dict(neck_hidden_sizes=[48, 96, 192, 384], reassemble_hidden_size=384)
     sizes |= dict(backbone_config=small, fusion_hidden_size=64, head_hidden_size=32)
-    found['depth, a tiny network'] = speed_of_depth(folder / 'tiny', scene, {})
-    found['depth, Depth Anything Small'] = speed_of_depth(folder / 'small', scene, sizes)
-    return found
+    figures['depth, a tiny network'] = speed_of_depth(folder / 'tiny', scene, {})
+    figures['depth, Depth Anything Small'] = speed_of_depth(folder / 'small', scene, sizes)
+    return figures
 
 
 def speed_of_depth(folder: Path, scene: Path, sizes: dict) -> dict:
@@ -196,7 +196,7 @@ class Side:
 
 
 class Clock:
-    """The CPU time that calls of a method take."""
+    """The CPU time of all calls of a method."""
 
     def __init__(self) -> None:
         self.seconds = 0.0

@@ -2,10 +2,10 @@
 
     python docs/scripts/measure_training_steps.py CONFIG … [--amp] [--batch 4] [--size 512]
 
-The networks have random weights and the configs' optimiser. The batches are random images that are
-in the memory of the device, so reading files is not measured. Each config gets 5 steps to warm up,
-then 40 that are timed one by one, then 5 under the profiler. Without a GPU there are 6 steps, and
-the time is that of the processor, so that other programs do not count.
+The networks have random weights, and the optimiser is that of the config. The batches are random
+images in the memory of the device, so the time to read files is not measured. Each config runs 5
+steps to warm up, 40 that are timed one by one, and 5 under the profiler. Without a GPU, it runs 6
+steps, and the time is CPU time, which other programs do not affect.
 """
 
 import argparse
@@ -37,10 +37,10 @@ KEYS = 'ms images_per_s peak_gib kernel_ms launches waits first_loss last_loss'.
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('configs', nargs='+')
-    parser.add_argument('--amp', action='store_true', help='as depthda train --amp')
-    parser.add_argument('--batch', type=int, help='default: that of the config')
-    parser.add_argument('--size', type=int, default=512, help='side of the images')
+    parser.add_argument('configs', nargs='+', help='config files')
+    parser.add_argument('--amp', action='store_true', help='use mixed precision, as in training')
+    parser.add_argument('--batch', type=int, help='batch size (default: that of the config)')
+    parser.add_argument('--size', type=int, default=512, help='side of the images in pixels')
     parser.add_argument('--json', help='file for the results')
     args = parser.parse_args()
     init_default_scope('mmseg')
@@ -62,18 +62,18 @@ def measure(config: str, amp: bool, batch: int | None, size: int) -> dict:
         part.update({key: None for key in ('weights', 'init_cfg') if part.get(key)})
     if amp:
         use_amp(cfg)
-    pairs = 'target_size' in cfg.model
+    is_translation = 'target_size' in cfg.model
     batch = batch or cfg.train_dataloader.batch_size
     if cfg.model.get('warm_up'):
-        cfg.model.warm_up = 0  # its steps are those of the source alone
+        cfg.model.warm_up = 0  # these steps would use only the source
     preprocessor = segmentor_config(cfg.model).data_preprocessor
-    if not pairs and preprocessor.get('size'):
+    if not is_translation and preprocessor.get('size'):
         preprocessor.size = (size, size)
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
     model.init_weights()
     wrapper = build_optim_wrapper(model.to(DEVICE).train(), cfg.optim_wrapper)
-    batches = [make_batch(cfg, batch, size, pairs, seed) for seed in range(2)]
+    batches = [make_batch(cfg, batch, size, is_translation, seed) for seed in range(2)]
     hub, numbers = MessageHub.get_current_instance(), count()
 
     def step() -> float:
@@ -88,15 +88,15 @@ def measure(config: str, amp: bool, batch: int | None, size: int) -> dict:
         torch.cuda.reset_peak_memory_stats()
     first = [step() for _ in range(WARM_UP)][0]
     times, last = timed(step)
-    # Steps of a translation differ, because generators are not trained in each.
-    ms = fmean(times) if pairs else median(times)
+    # Steps of a translation differ, because the generators are not trained in every step.
+    ms = fmean(times) if is_translation else median(times)
     peak = torch.cuda.max_memory_allocated() / 2**30 if DEVICE == 'cuda' else 0.0
     row = dict(config=config, precision='bf16' if amp else 'fp32', batch=batch, size=size)
     row |= dict(ms=round(ms, 1), images_per_s=round(1000 * batch / ms, 1), peak_gib=round(peak, 1))
     return row | profiled(step) | dict(first_loss=round(first, 3), last_loss=round(last, 3))
 
 
-def make_batch(cfg: Config, batch: int, size: int, pairs: bool, seed: int):
+def make_batch(cfg: Config, batch: int, size: int, is_translation: bool, seed: int):
     """Return a function that returns a fresh batch of smooth random images with depth."""
     generator = torch.Generator().manual_seed(seed)
     classes = next(
@@ -108,7 +108,7 @@ def make_batch(cfg: Config, batch: int, size: int, pairs: bool, seed: int):
         bands = interpolate(coarse, (side, side), mode='bilinear')[0]
         return torch.cat([bands[:3] * 255, bands[3:].clamp(0.01)]).to(DEVICE)
 
-    if pairs:
+    if is_translation:
         sides = dict(source=size, target=cfg.model.target_size[0])
         inputs = {name: [image(side) for _ in range(batch)] for name, side in sides.items()}
         return lambda: dict(inputs={name: list(images) for name, images in inputs.items()})
@@ -150,7 +150,7 @@ def timed(step) -> tuple[list[float], float]:
 
 
 def profiled(step) -> dict:
-    """Return per step: the time in kernels, the launches, and the copies that the CPU waits for."""
+    """Return for each step the kernel time, launches, and copies for which the CPU waits."""
     if DEVICE == 'cpu':
         return dict(kernel_ms=None, launches=None, waits=None)
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:

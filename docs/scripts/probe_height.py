@@ -35,8 +35,8 @@ def features(model: torch.nn.Module, image: Path) -> np.ndarray:
     encoder = getattr(model.backbone, 'rgb', model.backbone)
     maps = encoder(normalised[None])
     size = [side // STRIDE for side in bands.shape[1:]]
-    same = [F.interpolate(feature, size=size, mode='bilinear') for feature in maps]
-    return torch.cat(same, 1)[0].flatten(1).T.double().numpy()
+    resized = [F.interpolate(feature, size=size, mode='bilinear') for feature in maps]
+    return torch.cat(resized, 1)[0].flatten(1).T.double().numpy()
 
 
 def heights(image: Path) -> np.ndarray:
@@ -65,26 +65,26 @@ def probe(folder: Path) -> dict[str, float]:
     x = (x - mean) / spread
     square = x.T @ x + PENALTY * len(x) * np.eye(x.shape[1])
     weights = np.linalg.solve(square, x.T @ (y - y.mean()))
-    found = {}
+    scores = {}
     for name, domain in (('source', source), ('target', target)):
         tested = [(features(model, path), heights(path)) for path in images(data, 'Test', domain)]
-        z, truth = (np.concatenate(side) for side in zip(*tested, strict=True))
+        z, height = (np.concatenate(side) for side in zip(*tested, strict=True))
         predicted = (z - mean) / spread @ weights + y.mean()
-        found[name] = float(
-            1 - ((truth - predicted) ** 2).sum() / ((truth - truth.mean()) ** 2).sum()
+        scores[name] = float(
+            1 - ((height - predicted) ** 2).sum() / ((height - height.mean()) ** 2).sum()
         )
-    return found
+    return scores
 
 
 def main(table: str, out: str, *rows: str) -> None:
     result = {}
     for row in rows:
         runs = sorted(Path(table, row).glob('*/result.json'))
-        found = {read_json(run)['world']: probe(run.parent) for run in runs}
+        by_world = {read_json(run)['world']: probe(run.parent) for run in runs}
         result[row] = {
-            'worlds': found,
+            'worlds': by_world,
             **{
-                side: float(np.mean([scores[side] for scores in found.values()]))
+                side: float(np.mean([scores[side] for scores in by_world.values()]))
                 for side in ('source', 'target')
             },
         }

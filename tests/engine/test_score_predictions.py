@@ -80,7 +80,7 @@ def test_the_maps_of_a_model_score_as_the_model(tested, maps, sample, tmp_path):
     page = make_page([model, tmp_path / 'given'], out=tmp_path / 'page.html', tiles=1)
     assert page.missing == []
     text = (tmp_path / 'page.html').read_text()
-    assert 'errors of given' in text and 'none: given predictions were scored' in text
+    assert 'errors of given' in text and 'none, because saved predictions were scored' in text
 
 
 def test_a_page_says_how_to_restore_the_pictures(maps, sample, tmp_path):
@@ -88,7 +88,7 @@ def test_a_page_says_how_to_restore_the_pictures(maps, sample, tmp_path):
     shutil.rmtree(tmp_path / 'given/predictions')
     page = make_page([tmp_path / 'given'], out=tmp_path / 'page.html', tiles=1)
     (sentence,) = page.missing
-    assert sentence.startswith('given has no saved predictions: ')
+    assert sentence.startswith('given has no saved predictions. Run ')
     assert f'depthda test {CONFIG} --predictions {maps} --work-dir' in sentence
 
 

@@ -16,15 +16,16 @@ def at_root(monkeypatch) -> None:
 
 @pytest.fixture
 def write_table(tmp_path, at_root):
-    """Return a function that writes a table of given rows and returns its path."""
+    """Return a function that writes a table with these rows and returns its path."""
 
-    def write(rows: list[dict[str, Any]], name: str = 'small', **rest) -> Path:
+    def write(rows: list[dict[str, Any]], name: str = 'small', **fields) -> Path:
         content = {
             'title': 'A small table',
             'columns': [dict(key='{target}/mIoU', title='mIoU')],
             'seeds': (0,),
         }
-        lines = [f'{key} = {value!r}\n' for key, value in (content | rest | {'rows': rows}).items()]
+        content |= fields | {'rows': rows}
+        lines = [f'{key} = {value!r}\n' for key, value in content.items()]
         path = tmp_path / f'{name}.py'
         path.write_text(''.join(lines))
         return path

@@ -18,7 +18,7 @@ SHORT = {
 }
 
 
-def tiny(name: str = 'rgb', config: str = 'upernet_tiny_u2r', **rest) -> dict[str, Any]:
+def tiny(name: str = 'rgb', config: str = 'upernet_tiny_u2r', **fields) -> dict[str, Any]:
     """Return a row that runs in seconds."""
     return dict(
         name=name,
@@ -28,12 +28,12 @@ def tiny(name: str = 'rgb', config: str = 'upernet_tiny_u2r', **rest) -> dict[st
         source='Urban',
         target='Rural',
         sample=dict(train=12, test=2, size=128),
-        **rest,
+        **fields,
     )
 
 
-def finish(run: Run, scores: dict[str, float], **rest) -> None:
-    """Write a result as if the run had been done."""
+def finish(run: Run, scores: dict[str, float], **fields) -> None:
+    """Write a result, as if the run had finished."""
     run.folder.mkdir(parents=True, exist_ok=True)
     result = {
         'state': 'done',
@@ -45,20 +45,20 @@ def finish(run: Run, scores: dict[str, float], **rest) -> None:
         'commit': 'abc',
         'seconds': 1.0,
     }
-    write_json(run.folder / 'result.json', json.loads(json.dumps(result | rest)))
+    write_json(run.folder / 'result.json', json.loads(json.dumps(result | fields)))
 
 
 def stand_in_worker(monkeypatch, script: str) -> list[subprocess.Popen]:
     """Replace the worker's process by a short script; ``sys.argv`` holds the run's folders.
 
-    Return a list that each started process is added to.
+    Return a list to which each started process is added.
     """
     start, started = subprocess.Popen, []
 
-    def popen(command, **rest):
+    def popen(command, **options):
         if command[1:3] != ['-m', 'depthda.experiments.tables.worker']:
-            return start(command, **rest)  # git, which reads the commit
-        started.append(start([command[0], '-c', script, *command[3:]], **rest))
+            return start(command, **options)  # git, which reads the commit
+        started.append(start([command[0], '-c', script, *command[3:]], **options))
         return started[-1]
 
     monkeypatch.setattr(subprocess, 'Popen', popen)

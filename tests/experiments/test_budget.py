@@ -43,8 +43,8 @@ def test_a_budget_is_length_rate_batch_and_crop():
 @pytest.mark.parametrize('same', [True, False])
 def test_budgets_that_differ_are_named(same):
     one, other = read_budget(config()), read_budget(config(iterations=80000))
-    found = differing_budgets({'A': [one, one], 'B': [one if same else other, one]})
-    assert found == ([] if same else ['iterations: A 40,000; B 40,000 and 80,000'])
+    phrases = differing_budgets({'A': [one, one], 'B': [one if same else other, one]})
+    assert phrases == ([] if same else ['iterations: A 40,000; B 40,000 and 80,000'])
     assert differing_budgets({'A': [one], 'B': [read_budget(None)]})[0] == (
         'iterations: A 40,000; B not recorded'
     )

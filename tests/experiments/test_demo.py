@@ -9,7 +9,7 @@ def test_the_demo_ends_with_a_table_a_picture_and_a_checked_zip(tmp_path, monkey
     out = capsys.readouterr().out
 
     assert (tmp_path / 'predictions.png').stat().st_size > 10_000
-    assert f'{tmp_path}/u2r.zip (checked, no fault)' in out
+    assert f'{tmp_path}/u2r.zip (checked, no errors)' in out
     assert 'RGB + depth' in (tmp_path / 'u2r.html').read_text()
     results = [read_json(path) for path in tmp_path.glob('demo/*/*/result.json')]
     assert {result['row'] for result in results} == {'upernet-u2r', 'depthda-u2r'}

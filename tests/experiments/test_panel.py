@@ -6,14 +6,14 @@ from depthda.pictures.colours import DARK, LIGHT
 
 
 def test_the_picture_shows_the_palette_and_stripes_over_ignored_pixels(tmp_path):
-    truth = np.zeros((64, 64), np.uint8)
-    truth[:, 32:] = 1
-    truth[:8] = 255
+    labels = np.zeros((64, 64), np.uint8)
+    labels[:, 32:] = 1
+    labels[:8] = 255
     row = PanelRow(
-        label='tile',
+        text='tile',
         image=np.full((64, 64, 3), (10, 20, 30), np.uint8),
         depth=np.full((64, 64), 0.5, np.float32),
-        truth=truth,
+        labels=labels,
         predictions={'model': np.zeros((64, 64), np.uint8)},
     )
     palette = [[200, 40, 40], [40, 40, 200]]
@@ -23,8 +23,8 @@ def test_the_picture_shows_the_palette_and_stripes_over_ignored_pixels(tmp_path)
     def pixels(colour) -> int:
         return int((picture == np.array(colour)).all(-1).sum())
 
-    truth_and_prediction, truth_only, *stripes = map(pixels, [*palette, LIGHT, DARK])
-    # The truth is 7/16 red, 7/16 blue and 1/8 ignored; the prediction is red all over.
-    assert truth_and_prediction > 3 * truth_only > 0
-    assert min(stripes) > 0 and sum(stripes) < truth_only
+    red, blue, *stripes = map(pixels, [*palette, LIGHT, DARK])
+    # The labels are 7/16 red, 7/16 blue and 1/8 ignored; the prediction is red everywhere.
+    assert red > 3 * blue > 0
+    assert min(stripes) > 0 and sum(stripes) < blue
     assert pixels((10, 20, 30)) > 0

@@ -5,8 +5,8 @@ import pytest
 from depthda.experiments.protocol import MEANINGS, judge, marks
 
 
-def described(domains: list[str], root: str = 'data/loveda', **rest) -> dict:
-    return {'data_root': root, 'domains': domains, **rest}
+def described(domains: list[str], root: str = 'data/loveda', **fields) -> dict:
+    return {'data_root': root, 'domains': domains, **fields}
 
 
 def metrics(
@@ -21,7 +21,7 @@ def metrics(
 
 
 @pytest.mark.parametrize(
-    'found, expected',
+    'record, expected',
     [
         (metrics(None), False),
         (metrics(described(['Urban'])), False),
@@ -36,11 +36,11 @@ def metrics(
         (metrics({'data_root': 'data/elsewhere'}), False),
     ],
 )
-def test_a_selection_on_the_target_is_recognised(found, expected):
-    assert judge(found)['target_selected'] is expected
+def test_a_selection_on_the_target_is_recognised(record, expected):
+    assert judge(record)['target_selected'] is expected
 
 
-def test_which_target_images_were_seen():
+def test_the_target_images_that_the_training_saw_are_recorded():
     assert judge(metrics(None))['target_images_seen'] is None
     both = judge(metrics(None, trained=('Urban', 'Rural')))
     assert both['target_images_seen']['domains'] == ['Urban', 'Rural']
@@ -48,26 +48,26 @@ def test_which_target_images_were_seen():
 
 def test_the_images_that_a_translation_learned_from_count():
     pair = {'type': 'DomainPairDataset', 'source': described(['Urban']), 'images': 9}
-    found = metrics(None)
-    found['trained_on'] = described(['Urban'], 'translated') | {
+    record = metrics(None)
+    record['trained_on'] = described(['Urban'], 'translated') | {
         'translation': {'trained_on': pair | {'target': described(['Rural'], split='Train')}}
     }
-    assert judge(found)['target_images_seen'] == described(['Rural'], split='Train')
-    found['trained_on']['translation']['trained_on']['target'] = described(['Elsewhere'])
-    assert judge(found)['target_images_seen'] is None
+    assert judge(record)['target_images_seen'] == described(['Rural'], split='Train')
+    record['trained_on']['translation']['trained_on']['target'] = described(['Elsewhere'])
+    assert judge(record)['target_images_seen'] is None
 
 
-def test_a_test_without_labels_belongs_to_the_server():
+def test_a_test_without_labels_uses_the_server_protocol():
     assert judge(metrics(None))['protocol'] == 'local'
     assert judge(metrics(None, report=False))['protocol'] == 'server'
 
 
 def adapted(target: dict, tested: dict) -> dict:
     """Return the record of an adaptation to a target dataset."""
-    found = metrics(described(['Urban'])) | {'tested_on': tested}
+    record = metrics(described(['Urban'])) | {'tested_on': tested}
     source = described(['Urban'], splits=['Train'])
-    found['trained_on'] = {'type': 'DomainPairDataset', 'source': source, 'target': target}
-    return found
+    record['trained_on'] = {'type': 'DomainPairDataset', 'source': source, 'target': target}
+    return record
 
 
 @pytest.mark.parametrize(
@@ -76,40 +76,40 @@ def adapted(target: dict, tested: dict) -> dict:
         (dict(splits=['Train']), dict(splits=['Val']), False, 'unlabelled target: Train'),
         (dict(splits=['Val']), dict(splits=['Val']), True, 'unlabelled target: Val'),
         (dict(splits=['Train']), dict(splits=['Val', 'Train']), True, 'unlabelled target: Train'),
-        # A dataset with one split names it, and 'all' holds the others.
+        # A dataset with one split names it; 'all' includes every split.
         (dict(split='all'), dict(split='test'), True, 'unlabelled target: all'),
         (dict(split='train'), dict(split='test'), False, 'unlabelled target: train'),
-        # Without splits, the folders are the images.
+        # Without splits, the datasets share their images if they share their folder.
         ({}, dict(split='test'), True, 'unlabelled target: all'),
     ],
 )
 def test_scored_images_among_the_unlabelled_ones_are_recognised(target, tested, transductive, mark):
-    found = judge(adapted(described(['Rural'], **target), described(['Rural'], **tested)))
-    assert found['transductive'] is transductive and found['target_images_seen']
-    assert marks([found]) == ((mark, 'transductive') if transductive else (mark,))
+    verdict = judge(adapted(described(['Rural'], **target), described(['Rural'], **tested)))
+    assert verdict['transductive'] is transductive and verdict['target_images_seen']
+    assert marks([verdict]) == ((mark, 'transductive') if transductive else (mark,))
 
 
 def test_images_of_another_domain_are_not_the_target():
     elsewhere = described(['Rural'], 'data/other', splits=['Val'])
-    found = judge(adapted(elsewhere, described(['Rural'], splits=['Val'])))
-    assert not found['transductive'] and found['target_images_seen'] is None
-    assert marks([found]) == ()
+    verdict = judge(adapted(elsewhere, described(['Rural'], splits=['Val'])))
+    assert not verdict['transductive'] and verdict['target_images_seen'] is None
+    assert marks([verdict]) == ()
 
 
 def test_only_the_splits_of_the_headline_decide():
     tested = described(['Rural'], splits=['Val', 'Train'])
-    found = adapted(described(['Rural'], splits=['Train']), tested)
-    found['report']['headline'] = 'Val'
-    assert not judge(found)['transductive']
+    record = adapted(described(['Rural'], splits=['Train']), tested)
+    record['report']['headline'] = 'Val'
+    assert not judge(record)['transductive']
 
 
-def test_labelled_target_images_have_no_mark_of_unlabelled_ones():
-    found = judge(metrics(described(['Rural']), trained=('Urban', 'Rural')))
-    assert found['target_images_seen']['labelled']
-    assert marks([found]) == ('target-selected',)
+def test_labelled_target_images_are_not_marked_as_unlabelled():
+    verdict = judge(metrics(described(['Rural']), trained=('Urban', 'Rural')))
+    assert verdict['target_images_seen']['labelled']
+    assert marks([verdict]) == ('target-selected',)
 
 
-def test_a_row_is_marked_for_what_any_of_its_runs_saw():
+def test_a_row_has_the_marks_of_all_its_runs():
     tested = described(['Rural'], splits=['Val'])
     runs = [
         judge(adapted(described(['Rural'], splits=splits), tested))
@@ -118,6 +118,6 @@ def test_a_row_is_marked_for_what_any_of_its_runs_saw():
     plain = judge(metrics(described(['Urban'])))
     assert marks([plain, *runs]) == ('unlabelled target: Train + Val, Val', 'transductive')
     assert marks([]) == marks([plain]) == ()
-    given = marks([*runs, judge(metrics(described(['Rural'])))])
-    assert all(any(mark.startswith(start) for start in MEANINGS) for mark in given)
-    assert given[0] == 'target-selected'
+    row_marks = marks([*runs, judge(metrics(described(['Rural'])))])
+    assert all(any(mark.startswith(start) for start in MEANINGS) for mark in row_marks)
+    assert row_marks[0] == 'target-selected'

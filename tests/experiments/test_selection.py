@@ -35,58 +35,59 @@ def metrics(miou=50.0, selection=LAST, **more):
 
 
 def run(folder):
-    """A tested run of this folder, without its files."""
+    """Return a tested run of this folder, without its files."""
     return TestedRun(folder, '', None, 0, metrics(), None)
 
 
-def write_history(work_dir, validations, val='', stamp='20260101_000000'):
-    """Write what a training logs: the scores of its validations, and its config."""
+def write_history(work_dir, validations, config='', stamp='20260101_000000'):
+    """Write the log of a training: the scores of its validations, and its config."""
     folder = work_dir / stamp / 'vis_data'
     folder.mkdir(parents=True)
     lines = [dict(loss=1.0, step=1)] + [dict(scores, step=step) for step, scores in validations]
     (folder / 'scalars.json').write_text(''.join(json.dumps(line) + '\n' for line in lines))
-    (folder / 'config.py').write_text(val)
+    (folder / 'config.py').write_text(config)
 
 
-def named(source, target):
+def both_scores(source, target):
     return {'mIoU': source, 'Rural/mIoU': target, 'all/mIoU': (source + target) / 2}
 
 
 BOTH = "val_evaluator = dict(type='SegmentationMetric', headline='Urban')\n"
 
 
-def test_the_history_gives_the_three_scores(tmp_path):
-    history = [(10, named(60, 40)), (20, named(70, 45)), (30, named(65, 50)), (40, named(66, 42))]
+def test_the_log_of_validations_gives_the_three_scores(tmp_path):
+    scores = [(60, 40), (70, 45), (65, 50), (66, 42)]
+    history = [(10 * i, both_scores(*pair)) for i, pair in enumerate(scores, 1)]
     write_history(tmp_path, history, BOTH)
-    (found,) = choices(run(tmp_path))
-    assert (found.best_on_target, found.last, found.chosen_on_source) == (50, 42, 45)
-    assert found.steps == (30, 40, 20)
-    assert found.optimism == 5
+    (choice,) = choices(run(tmp_path))
+    assert (choice.best_on_target, choice.last, choice.chosen_on_source) == (50, 42, 45)
+    assert choice.steps == (30, 40, 20)
+    assert choice.optimism == 5
 
 
-def test_of_equal_source_scores_the_first_counts_as_it_does_in_training(tmp_path):
-    write_history(tmp_path, [(10, named(60, 40)), (20, named(60, 50))], BOTH)
-    (found,) = choices(run(tmp_path))
-    assert (found.chosen_on_source, found.steps[2]) == (40, 10)
+def test_the_first_of_equal_source_scores_is_chosen_as_in_training(tmp_path):
+    write_history(tmp_path, [(10, both_scores(60, 40)), (20, both_scores(60, 50))], BOTH)
+    (choice,) = choices(run(tmp_path))
+    assert (choice.chosen_on_source, choice.steps[2]) == (40, 10)
 
 
-def test_a_history_of_the_target_alone_is_compared_with_the_last(tmp_path):
+def test_without_source_scores_the_best_is_compared_with_the_last(tmp_path):
     val = "val_dataloader = dict(dataset=dict(domain='Rural'))\nval_evaluator = dict(type='X')\n"
     write_history(tmp_path, [(10, dict(mIoU=50.0)), (20, dict(mIoU=47.0))], val)
-    (found,) = choices(run(tmp_path))
-    assert (found.best_on_target, found.last, found.chosen_on_source) == (50, 47, None)
-    assert found.optimism == 3
+    (choice,) = choices(run(tmp_path))
+    assert (choice.best_on_target, choice.last, choice.chosen_on_source) == (50, 47, None)
+    assert choice.optimism == 3
 
 
 @pytest.mark.parametrize(
     'val', ["val_dataloader = dict(dataset=dict(domain='Urban'))\n", "val_cfg = dict(type='X')\n"]
 )
-def test_a_history_without_the_target_gives_no_choice(tmp_path, val):
+def test_without_target_scores_there_is_no_choice(tmp_path, val):
     write_history(tmp_path, [(10, dict(mIoU=50.0)), (20, dict(mIoU=47.0))], val)
     assert choices(run(tmp_path)) == []
 
 
-def test_several_tests_of_one_training_give_the_three_scores_as_well(tmp_path):
+def test_several_tests_of_one_training_also_give_the_three_scores(tmp_path):
     source, target = (dict(rule=BEST, on=described) for described in (SOURCE, TARGET))
     for stamp, content in (
         ('1', metrics(44.0)),
@@ -97,10 +98,10 @@ def test_several_tests_of_one_training_give_the_three_scores_as_well(tmp_path):
         ('6', metrics(97.0, target, seed=1)),
     ):
         write_json(tmp_path / stamp / 'metrics.json', content)
-    (found,) = choices(run(tmp_path))
-    assert (found.best_on_target, found.last, found.chosen_on_source) == (49, 44, 46)
-    assert found.optimism == 3
-    # One test of one checkpoint compares nothing.
+    (choice,) = choices(run(tmp_path))
+    assert (choice.best_on_target, choice.last, choice.chosen_on_source) == (49, 44, 46)
+    assert choice.optimism == 3
+    # A single test allows no comparison.
     write_json(tmp_path / 'one/1/metrics.json', metrics(44.0))
     assert choices(run(tmp_path / 'one')) == []
 
@@ -115,7 +116,7 @@ def test_a_concatenation_is_judged_by_its_parts():
 
 
 def test_a_training_that_validates_on_both_domains_selects_on_the_source(tmp_path, short_run):
-    """From such a config to its checkpoints, their tests, and the page."""
+    """Train and test with such a config, and make the page of the run."""
     config = ROOT / 'configs/sample/depthda_tiny_u2r-both-domains.py'
     train(config, str(tmp_path), cfg_options=short_run)
     (best,) = tmp_path.glob('best_mIoU_iter_*.pth')

@@ -1,4 +1,4 @@
-"""Where a tested run finds its training; what else it reads is tested where it is used."""
+"""How a tested run finds its training. Its other data is tested where it is used."""
 
 from depthda.experiments.tested_run import TestedRun
 
@@ -12,8 +12,8 @@ def write_training(folder, stamp='20260101_000000', iterations=40000):
 
 
 def run_of(folder, checkpoint=None):
-    made = checkpoint and dict(file=str(checkpoint), sha256='0')
-    return TestedRun(folder, '', None, 0, dict(checkpoint=made, config='x.py'), None)
+    record = checkpoint and dict(file=str(checkpoint), sha256='0')
+    return TestedRun(folder, '', None, 0, dict(checkpoint=record, config='x.py'), None)
 
 
 def test_the_training_is_found_next_to_the_checkpoint(tmp_path, monkeypatch):
@@ -24,7 +24,7 @@ def test_the_training_is_found_next_to_the_checkpoint(tmp_path, monkeypatch):
     # A relative path starts above the run, whatever the current folder is.
     monkeypatch.chdir(write_training(tmp_path / 'here/work_dirs/trained').parents[1])
     assert run_of(run, 'work_dirs/trained/iter_4.pth').training_folder == trained
-    # If there is no log next to the checkpoint, it is the run's own folder.
+    # If there is no log next to the checkpoint, the run's own folder is used.
     (tmp_path / 'weights').mkdir()
     assert run_of(run, tmp_path / 'weights/iter_4.pth').training_folder == run
     assert run_of(run).training_folder == run
@@ -39,5 +39,5 @@ def test_the_config_is_that_of_the_latest_training_not_of_a_test(tmp_path):
     run = run_of(tmp_path, tmp_path / 'iter_2000.pth')
     assert run.training.train_cfg.max_iters == 2000
     assert run_of(tmp_path / 'none').training is None
-    # The config that a page reads its images from is that of the latest test.
+    # A page finds its images with the config of the latest test.
     assert run.config.train_cfg.max_iters == 7

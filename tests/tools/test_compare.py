@@ -55,8 +55,8 @@ def test_it_prints_the_table_and_what_it_covers(run):
     assert '\n'.join(lines[:7]) + '\n' == PRINTED
     text = ' '.join(' '.join(lines[7:]).split())
     assert text.startswith('Over seeds: paired t interval of 2 seeds. It covers the randomness of')
-    assert 'bootstrap of 4 images, 100 resamples' in text and '(--block)' in text
-    assert 'Fewer than 20 images' in text
+    assert 'bootstrap of 4 images with 100 resamples' in text and '(--block)' in text
+    assert 'fewer than 20 images' in text
 
 
 def test_it_prints_the_score_for_every_rule_of_selection(run, tmp_path):
@@ -75,8 +75,8 @@ def test_it_prints_the_score_for_every_rule_of_selection(run, tmp_path):
         write_json(path, json.loads(path.read_text()) | {'trained_on': trained})
     status, out, _ = run('a', 'b', '--resamples', '100', '--out', 'gain.json')
     sentence = (
-        'Selection, B, b/seed-1 (validations during training): target mIoU best on target 50.00, '
-        'last 42.00, chosen on source 45.00, optimism +5.00.'
+        'Selection, B, b/seed-1 (validations during training): target mIoU 50.00 (best on '
+        'target), 42.00 (last), 45.00 (chosen on source); optimism +5.00.'
     )
     assert status == 0 and ' '.join(out.split()).endswith(sentence) and out.count('Selection') == 1
     (entry,) = json.loads(Path('gain.json').read_text())['selection']
@@ -93,7 +93,7 @@ def test_it_writes_markdown_and_json(run):
     assert '# IoU in % on all: 2 pairs of runs, 4 images\n\nA: `a`\\\nB: `b`\n' in text
     assert '| ground | 43.75 | 66.96 | +23.21 |' in text
     assert '| road | 30.95 | 50.00 | +19.05 |' in text
-    assert '2 blocks of 2 neighbouring images, 10,000 resamples' in text
+    assert '2 blocks of 2 neighbouring images with 10,000 resamples' in text
     assert run('a', 'b', '--out', 'gain.json', '--seed', '3')[0] == 0
     result = json.loads(Path('gain.json').read_text())
     assert result['mIoU']['difference'] == pytest.approx(21.13, abs=0.005)
@@ -105,7 +105,7 @@ def test_it_writes_markdown_and_json(run):
 @pytest.mark.parametrize(
     ('arguments', 'sentence'),
     [
-        (('a', 'c'), 'error: there is no folder c: give a tested run, or a folder of runs.\n'),
+        (('a', 'c'), 'error: there is no folder c: name a tested run, or a folder of runs.\n'),
         (('a', 'b', '--out', 'x.txt'), 'error: --out x.txt: use a name that ends with .md'),
         (('a', 'b', '--resamples', '99'), 'error: --resamples 99 is too low for a 95'),
         (

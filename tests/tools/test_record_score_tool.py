@@ -50,4 +50,5 @@ def test_a_mistake_is_one_line_and_status_2(record):
     code, out, err = record('dca', '0', '--scores', *SCORES)
     assert (code, out) == (2, '')
     assert err == "error: row 'dca' cannot be run: method not in this project.\n"
-    assert record('convnext', '0', '--scores', *SCORES)[2].startswith("error: no row 'convnext'")
+    _, _, err = record('convnext', '0', '--scores', *SCORES)
+    assert err.startswith("error: unknown row 'convnext': ")

@@ -50,11 +50,11 @@ def test_a_mistake_is_one_sentence_and_status_2_and_only_a_report_page_is_replac
         (tmp_path / name).touch()
     contents = [(tmp_path / name).read_bytes() for name in OTHERS]
     for arguments, sentence in (
-        (['nowhere'], 'there is no folder nowhere: give a tested run, or a folder of runs.'),
+        (['nowhere'], 'there is no folder nowhere: name a tested run, or a folder of runs.'),
         (['work', '--out', 'data'], 'data is a folder: choose a file name, such as data/NAME'),
         (
             ['work', '--out', 'page.pdf'],
-            '--out page.pdf: the page is HTML, so give a name that ends with .html.',
+            '--out page.pdf: the page is HTML, so use a name that ends with .html.',
         ),
         *(
             (

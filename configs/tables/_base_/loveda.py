@@ -4,7 +4,7 @@ from _base_.classes import class_columns
 
 CAPTION = (
     'IoU in %, mean ± standard deviation over seeds. AT: adversarial training, ST: self-training, '
-    'both with unlabelled target images; the other methods see the source alone.'
+    'both with unlabelled target images. The other methods see only the source.'
 )
 COLUMNS = [*class_columns(agricultural='Agriculture'), dict(key='mIoU', title='mIoU')]
 
@@ -24,7 +24,7 @@ def absent(name, title, paper, note=''):
     )
 
 
-def server(name, title, config, paper='', batch=4, length='40k', **rest):
+def server(name, title, config, paper='', batch=4, length='40k', **fields):
     """Return a row of the server protocol, with the scores of the paper."""
     return dict(
         name=name,
@@ -32,11 +32,11 @@ def server(name, title, config, paper='', batch=4, length='40k', **rest):
         protocol='server',
         config=f'configs/{config}_1xb{batch}-{length}_loveda-DIRECTION-server-512x512.py',
         paper=_figures(paper),
-        **rest,
+        **fields,
     )
 
 
-def released(name, title, config, **rest):
+def released(name, title, config, **fields):
     """Return a row of the authors' own recipe."""
     return dict(
         name=f'{name}-as-released',
@@ -44,7 +44,7 @@ def released(name, title, config, **rest):
         section="The authors' own recipe: checkpoint chosen on labelled target images",
         protocol='server',
         config=f'configs/{config}_loveda-DIRECTION-as-released-1024x1024.py',
-        **rest,
+        **fields,
     )
 
 

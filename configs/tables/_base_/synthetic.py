@@ -6,7 +6,7 @@ docs/synthetic-benchmark.md lists what was tried.
 
 from _base_.classes import class_columns
 
-# These worlds were used neither for pretraining nor to choose settings.
+# These worlds were used neither for pretraining nor for choosing settings.
 WORLDS = (11, 12, 13, 14, 15, 16)
 SEEDS = (0,)  # seeds of one world share its images, so a world counts once
 SAMPLE = dict(train=100, test=20, size=256)
@@ -14,8 +14,8 @@ SAMPLE = dict(train=100, test=20, size=256)
 # 900 and 901), and twice as many gain 1 point (tried on world 901 only).
 ITERATIONS = 2400
 DIRECTIONS = {'u2r': ('Urban', 'Rural'), 'r2u': ('Rural', 'Urban')}
-# The gains over a row's baseline have their own columns. mIoU depends on rare classes, which a run
-# finds or misses; the other three measures depend less on them.
+# Columns of gains over a row's baseline. mIoU depends on rare classes, which a run finds or misses;
+# the other three measures depend less on them.
 GAINS = [
     dict(key='{target}/mIoU', title='gain', gain=True),
     dict(key='{target}/mIoU', title='gain in found classes', gain=True, found=True),
@@ -28,7 +28,7 @@ ON_BOTH_DOMAINS = [
     *GAINS,
     dict(key='{source}/mIoU', title='source'),
 ]
-# Pretraining that stands in for ImageNet and DINOv2: encoders see another world, without labels.
+# Pretraining in place of ImageNet and DINOv2: encoders see another world, without labels.
 TWO_DATES = dict(train=160, val=0, test=0, size=256, bands='two-dates')
 ENCODERS = {
     'upernet_tiny': ['backbone'],
@@ -66,14 +66,14 @@ def both_domains(direction):
     return {'test_dataloader.dataset.domain': [target, source], '+test_evaluator.headline': target}
 
 
-def row(name, title, model, direction, part='', options=None, pretrained=True, **rest):
+def row(name, title, model, direction, part='', options=None, pretrained=True, **fields):
     """Return a row of a model in ``configs/sample``, trained in one direction."""
     source, target = DIRECTIONS[direction]
     start = {}
     if pretrained:
         network = model.rpartition('_')[2] if model.endswith('-tiny') else model
         encoders = ENCODERS.get(network, ['backbone.rgb', 'backbone.depth'])
-        rest['pretrained'] = pretraining(FAMILIES.get(model, 'resnet-tiny'))
+        fields['pretrained'] = pretraining(FAMILIES.get(model, 'resnet-tiny'))
         start = from_pretrained(*encoders) | trained_for(ITERATIONS)
     return dict(
         name=f'{name}-{direction}',
@@ -85,14 +85,14 @@ def row(name, title, model, direction, part='', options=None, pretrained=True, *
         test_options=both_domains(direction),
         source=source,
         target=target,
-        **rest,
+        **fields,
     )
 
 
 def instead_of_depth(by):
     """Return overrides that replace depth by something else, in training and in the tests."""
     options = {}
-    for loader, place in {'train': 2, 'val': 1, 'test': 1}.items():  # index of LoadDepth
-        step = f'{loader}_dataloader.dataset.pipeline.{place}'
+    for loader, index in {'train': 2, 'val': 1, 'test': 1}.items():  # index of LoadDepth
+        step = f'{loader}_dataloader.dataset.pipeline.{index}'
         options |= {f'{step}.type': 'LoadControlDepth', f'+{step}.by': by}
     return options

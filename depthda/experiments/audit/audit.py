@@ -11,7 +11,7 @@ from rich.table import Table
 from depthda.console import wide_console
 from depthda.engine.prepare import load_config
 from depthda.engine.score_predictions import score_predictions
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.evaluation.score_report import format_score
 from depthda.experiments.audit import audit_page
 from depthda.experiments.audit.audit_page import certain, limits
@@ -35,10 +35,10 @@ _FEW_TILES = 20
 
 
 class Findings(NamedTuple):
-    """What an audit has found."""
+    """The results of an audit."""
 
     run: TestedRun  # the test with the depth map as it is
-    differences: Mapping[str, Mapping[str, Any]]  # by variant: it (B) compared with ``run`` (A)
+    differences: Mapping[str, Mapping[str, Any]]  # by variant: the variant (B) against ``run`` (A)
     unused: bool  # whether no replacement changes any pixel count
     choices: Sequence[Choice]  # checkpoints that different rules choose
     sentences: Sequence[str]  # the findings in words
@@ -65,9 +65,9 @@ def audit(
     root = Path(work_dir or cfg.get('work_dir') or f'work_dirs/{Path(config).stem}') / 'audit'
     kinds = list(dict.fromkeys([AS_IS, *(predictions or kinds)]))
     if len(kinds) < 2:
-        raise UserError('an audit compares: name at least one variant besides as-is.')
+        raise UserError('an audit compares variants: name at least one in addition to as-is.')
     if block < 1:
-        raise UserError(f'--block {block}: give a whole number from 1.')
+        raise UserError(f'--block {block}: use 1 or more.')
     if predictions:
         check_predictions(predictions)
     else:
@@ -96,29 +96,31 @@ def audit(
 def find(root: Path, kinds: Sequence[str], block: int = 1, reads: bool = True) -> Findings:
     """Compare each test below ``root`` with the test that keeps the depth map.
 
-    ``reads`` is whether the model takes depth at the test.
+    ``reads`` is whether the model reads depth during a test.
     """
     run = load_run(root / AS_IS, AS_IS)
-    found = {kind: compare(root / AS_IS, root / kind, block=block) for kind in kinds[1:]}
-    others = [load_run(root / kind) for kind in found]
+    differences = {kind: compare(root / AS_IS, root / kind, block=block) for kind in kinds[1:]}
+    others = [load_run(root / kind) for kind in differences]
     unused = all((run.tiles.counts == other.tiles.counts).all() for other in others)
     chosen = choices(run)
-    first = _depth_sentence(found, unused, reads)
-    tiles = next(iter(found.values()))['tiles'][0]
-    sentences = [first, *_grey(found, first)]
+    first = _depth_sentence(differences, unused, reads)
+    tiles = next(iter(differences.values()))['tiles'][0]
+    sentences = [first, *_grey_sentence(differences, first)]
     if tiles < _FEW_TILES:
-        sentences.append(f'{tiles} tiles are few: the intervals are too narrow.')
+        sentences.append(
+            f'The test has only {many(tiles, "tile")}, so the intervals are too narrow.'
+        )
     if run.metrics['checkpoint'] is not None:
         sentences.append(_choice_sentence(run, chosen))
-    return Findings(run, found, unused, chosen, sentences)
+    return Findings(run, differences, unused, chosen, sentences)
 
 
-def _depth_sentence(found: Mapping[str, Mapping], unused: bool, reads: bool) -> str:
+def _depth_sentence(differences: Mapping[str, Mapping], unused: bool, reads: bool) -> str:
     if unused and not reads:
-        return 'This model takes no depth at the test.'
+        return 'This model reads no depth during a test.'
     if unused:
-        return 'This model does not use depth: no replacement of it changes a pixel count.'
-    rows = {kind: result['mIoU'] for kind, result in found.items()}
+        return 'This model does not use depth: no replacement of the map changes a pixel count.'
+    rows = {kind: result['mIoU'] for kind, result in differences.items()}
     lowest, highest = (
         choose(rows, key=lambda kind: rows[kind]['difference']) for choose in (min, max)
     )
@@ -126,11 +128,11 @@ def _depth_sentence(found: Mapping[str, Mapping], unused: bool, reads: bool) -> 
     if certain_losses:
         kind = min(certain_losses, key=lambda kind: rows[kind]['difference'])
         row = rows[kind]
-        classes = {k: v['difference'] for k, v in found[kind]['per_class'].items() if v}
+        classes = {k: v['difference'] for k, v in differences[kind]['per_class'].items() if v}
         name = min(classes, key=classes.get)
         return (
-            f'This model leans on depth: with {VARIANTS[kind].words}, mIoU falls from '
-            f'{row["a"]:.2f} to {row["b"]:.2f} ({interval(row)}), most for {name} '
+            f'This model relies on depth: with {VARIANTS[kind].words}, mIoU falls from '
+            f'{row["a"]:.2f} to {row["b"]:.2f} ({interval(row)}), and the IoU of {name} falls most '
             f'({number(classes[name], sign=True)}).'
         )
     if certain(rows[highest]):
@@ -140,28 +142,34 @@ def _depth_sentence(found: Mapping[str, Mapping], unused: bool, reads: bool) -> 
             f'from {row["a"]:.2f} to {row["b"]:.2f} ({interval(row)}).'
         )
     return (
-        f'No clear use of depth: the lowest mIoU, with {VARIANTS[lowest].words}, differs by no '
-        f'more than the choice of tiles could ({interval(rows[lowest])}).'
+        'The audit shows no clear use of depth: even the lowest mIoU, with '
+        f'{VARIANTS[lowest].words}, differs by no more than the choice of tiles could explain '
+        f'({interval(rows[lowest])}).'
     )
 
 
-def _grey(found: Mapping[str, Mapping], first: str) -> list[str]:
-    if 'grey' not in found or VARIANTS['grey'].words in first or 'not use' in first:
+def _grey_sentence(differences: Mapping[str, Mapping], first: str) -> list[str]:
+    if 'grey' not in differences or VARIANTS['grey'].words in first or 'not use' in first:
         return []
-    row = found['grey']['mIoU']
+    row = differences['grey']['mIoU']
     return [f'A grey copy of the image in place of the map changes mIoU by {interval(row)}.']
 
 
 def _choice_sentence(run: TestedRun, chosen: Sequence[Choice]) -> str:
-    own = ' The tested checkpoint was itself chosen so.' if run.protocol['target_selected'] else ''
+    own = ''
+    if run.protocol['target_selected']:
+        own = ' The tested checkpoint was chosen in this way.'
     for choice in chosen:
         if choice.optimism is not None:
-            rule = 'at the end' if choice.chosen_on_source is None else 'on the source'
+            rule = 'the last one' if choice.chosen_on_source is None else 'it on the source'
             return (
-                f'Choosing the checkpoint on labels of the target gives {choice.best_on_target:.2f}'
-                f' mIoU, {number(choice.optimism, sign=True)} over choosing it {rule}.{own}'
+                f'Choosing the checkpoint on target labels gives {choice.best_on_target:.2f} mIoU '
+                f'({number(choice.optimism, sign=True)} compared with choosing {rule}).{own}'
             )
-    return f'The log cannot judge the choice of checkpoint: validate on source and target.{own}'
+    return (
+        'The log does not show what choosing the checkpoint on target labels would gain: validate '
+        'on both source and target.'
+    ) + own
 
 
 def interval(row: Mapping[str, Any]) -> str:

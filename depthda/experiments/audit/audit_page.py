@@ -39,9 +39,9 @@ def _variants(findings: 'Findings') -> Section:
     heads = html.column_heads('variant', 'in place of the map', 'mIoU', 'difference', '95 %', None)
     heads[1] = tag('th', 'in place of the map', scope='col', class_='words')
     text = (
-        'The same weights, tested on the same images with something else in place of the depth '
-        'map. The intervals are over tiles (bootstrap): they cover which tiles were tested, not '
-        'the randomness of training.'
+        'The same weights were tested on the same images, with something else in place of the '
+        'depth map. The intervals are over tiles (bootstrap). They cover the choice of test tiles, '
+        'but not the randomness of training.'
     )
     return html.section('With and without depth', 'variants', tag('p', text), html.table(
         'Variants of depth', heads, rows
@@ -66,8 +66,8 @@ def _classes(findings: 'Findings') -> Section:
         cells = [_difference(row) for row in rows]
         body.append(tag('tr', tag('th', name, scope='row'), tag('td', number(base)), cells))
     text = (
-        'IoU in %, and its change with each variant. Bold: the interval leaves out 0, as one in '
-        'twenty does by chance.'
+        'IoU in %, and its change with each variant. A change is bold if its interval excludes 0, '
+        'which happens by chance in one of twenty cases.'
     )
     table = html.table('Change by class', heads, body)
     return html.section('By class', 'classes', tag('p', text), table)
@@ -82,7 +82,7 @@ def _difference(row: Mapping[str, Any] | None) -> Markup:
 
 
 def certain(row: Mapping[str, Any]) -> bool:
-    """Return whether the interval over tiles leaves out 0."""
+    """Return whether the interval over tiles excludes 0."""
     low, high = row['over_tiles']['low'], row['over_tiles']['high']
     return low is not None and (low > 0 or high < 0)
 

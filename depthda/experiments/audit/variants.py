@@ -1,4 +1,4 @@
-"""Test a model with its depth map, and again with each of several replacements of the map."""
+"""Test a model with its depth map, and with several replacements of the map."""
 
 import copy
 import functools
@@ -48,36 +48,45 @@ def test_variants(
     options = cfg_options or {}
     cfg = load_config(config, options)
     for kind in kinds:
-        place = dict(work_dir=os.path.join(folder, kind), tta=tta, launcher=launcher)
+        settings = dict(work_dir=os.path.join(folder, kind), tta=tta, launcher=launcher)
         replaced = {**options, **_replace_depth(cfg, tta, VARIANTS[kind].by)}
-        test(config, checkpoint, cfg_options=replaced, **place)
+        test(config, checkpoint, cfg_options=replaced, **settings)
 
 
 def check_predictions(predictions: Mapping[str, str]) -> None:
-    """Refuse folders of predicted maps that are missing, empty or given twice."""
+    """Refuse folders of predicted maps that are missing, empty or named twice."""
     if AS_IS not in predictions:
-        raise UserError('--predictions: give the maps of the usual test too, as-is=DIR.')
-    places = {kind: Path(folder).resolve() for kind, folder in predictions.items()}
-    for kind, place in places.items():
-        if not place.is_dir() or not any(place.iterdir()):
-            raise UserError(f'--predictions {kind}={predictions[kind]}: no maps are there.')
-        if twin := next(
-            (other for other in places if other != kind and places[other] == place), None
+        raise UserError('--predictions needs the maps of the ordinary test too: add as-is=DIR.')
+    folders = {kind: Path(folder).resolve() for kind, folder in predictions.items()}
+    for kind, folder in folders.items():
+        if not folder.is_dir() or not any(folder.iterdir()):
+            raise UserError(
+                f'--predictions {kind}={predictions[kind]}: the folder is missing or empty: name a '
+                'folder of predicted maps.'
+            )
+        if same := next(
+            (other for other in folders if other != kind and folders[other] == folder), None
         ):
-            raise UserError(f'--predictions: {kind} and {twin} are one folder, {place}.')
+            raise UserError(
+                f'--predictions: {kind} and {same} are the same folder, {folder}: name a separate '
+                'folder for each.'
+            )
 
 
 def check_test(cfg: Config, config: str | Path, tta: bool) -> None:
-    """Refuse a config whose test has no labels, no depth, or depth that is replaced already."""
+    """Refuse a config whose test has no labels, no depth, or depth that is already replaced."""
     if cfg.get('test_dataloader') is None or not cfg.get('test_evaluator'):
-        raise UserError(f'{config} has no labelled test images, which an audit needs.')
+        raise UserError(
+            f'{config} has no labelled test images: use a config whose test has labels, which an '
+            'audit needs.'
+        )
     if tta:
         use_tta(copy.deepcopy(cfg))  # raises an error if the config has no TTA
-    _place(cfg, tta)
+    _depth_step(cfg, tta)
 
 
 def remove_earlier(folder: Path) -> None:
-    """Remove what an earlier audit has written, so that no page mixes two models."""
+    """Remove the files of an earlier audit, so that no page mixes two models."""
     for kind in VARIANTS:
         shutil.rmtree(folder / kind, ignore_errors=True)
     for name in ('audit.html', 'audit.json'):
@@ -85,32 +94,34 @@ def remove_earlier(folder: Path) -> None:
 
 
 def reads_depth(cfg: Config) -> bool:
-    """Return whether the test of a config loads depth and its model takes it."""
-    taken = (cfg.model.get('data_preprocessor') or {}).get('depth') != 'drop'
-    key, step = _place(cfg, False)
-    return taken and functools.reduce(getitem, key.split('.'), cfg)[step].get('folder') is not None
+    """Return whether the test of a config loads depth and its model uses it."""
+    kept = (cfg.model.get('data_preprocessor') or {}).get('depth') != 'drop'
+    key, step = _depth_step(cfg, False)
+    return kept and functools.reduce(getitem, key.split('.'), cfg)[step].get('folder') is not None
 
 
-def _place(cfg: Config, tta: bool) -> tuple[str, int]:
+def _depth_step(cfg: Config, tta: bool) -> tuple[str, int]:
     """Return the key of the tested pipeline, and the index of the step that loads depth."""
     key = 'tta_pipeline' if tta else 'test_dataloader.dataset.pipeline'
     try:
         steps = [step['type'] for step in functools.reduce(getitem, key.split('.'), cfg)]
     except KeyError as error:
         raise UserError(
-            f'the audit replaces a step of {key}, which this config does not have: name one '
-            'dataset, with a pipeline, in test_dataloader.'
+            f'this config has no {key}, in which the audit replaces a step: set one dataset with a '
+            'pipeline in test_dataloader.'
         ) from error
     if 'LoadControlDepth' in steps:
-        raise UserError(f'{key} has LoadControlDepth: this test replaces depth already.')
+        raise UserError(
+            f'{key} already replaces depth with LoadControlDepth: use a config with LoadDepth.'
+        )
     if 'LoadDepth' not in steps:
         raise UserError(
-            f'the audit replaces LoadDepth in {key}, but that has none: add LoadDepth to it.'
+            f'{key} has no step LoadDepth, which the audit replaces: add LoadDepth to the pipeline.'
         )
     return key, steps.index('LoadDepth')
 
 
 def _replace_depth(cfg: Config, tta: bool, by: str | None) -> dict[str, str]:
-    key, step = _place(cfg, tta)
-    place = f'{key}.{step}'
-    return {} if by is None else {f'{place}.type': 'LoadControlDepth', f'+{place}.by': by}
+    pipeline, index = _depth_step(cfg, tta)
+    step = f'{pipeline}.{index}'
+    return {} if by is None else {f'{step}.type': 'LoadControlDepth', f'+{step}.by': by}

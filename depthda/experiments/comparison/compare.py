@@ -15,7 +15,13 @@ from depthda.evaluation.tile_counts import FILE, TileCounts, load_tiles
 from depthda.experiments.budget import differing_budgets, read_budget
 from depthda.experiments.comparison import intervals
 from depthda.experiments.selection import choices
-from depthda.experiments.tested_run import TestedRun, check_same_images, find_runs, load_run
+from depthda.experiments.tested_run import (
+    OUTDATED,
+    TestedRun,
+    check_same_images,
+    find_runs,
+    load_run,
+)
 
 Key = tuple[int | None, int | None]  # world, seed
 Pair = tuple[TestedRun, TestedRun]
@@ -35,12 +41,14 @@ def compare(
     folder that holds several runs (seeds, worlds).
     """
     if resamples < 1 or block < 1:
-        raise UserError(f'{resamples} resamples of blocks of {block}: both must be at least 1.')
+        raise UserError(f'--resamples {resamples} and --block {block}: both must be at least 1.')
     notes: list[str] = []
     sides = [_load_side(first, 'A', notes), _load_side(second, 'B', notes)]
     headlines = sorted({run.report['headline'] for side in sides for run in side.values()})
     if not group and len(headlines) > 1:
-        raise UserError(f'the headlines of the runs differ ({", ".join(headlines)}): give --group.')
+        raise UserError(
+            f'the headlines of the runs differ ({", ".join(headlines)}): choose one with --group.'
+        )
     group = group or headlines[0]
     pairs = _pair(*sides, group, notes)
     _warn(pairs, notes)
@@ -85,7 +93,7 @@ def _load_side(folder: str | PathLike, name: str, notes: list[str]) -> dict[Key,
     runs: dict[Key, TestedRun] = {}
     for path in find_runs(Path(folder)):
         if (path / 'run.json').is_file() and not (path / 'result.json').is_file():
-            notes.append(f'{name}: {path} is not finished (no result.json) and is left out.')
+            notes.append(f'{name}: {path} has not finished (no result.json), so it is left out.')
             continue
         run = load_run(path)
         if run.tiles is None:
@@ -93,12 +101,12 @@ def _load_side(folder: str | PathLike, name: str, notes: list[str]) -> dict[Key,
         key = (run.world, run.seed)
         if other := runs.get(key):
             raise UserError(
-                f'{name} has two runs of {_describe(key)}, {other.folder} and {path}: give a '
-                'folder with one run of each seed.'
+                f'{name} has two runs with {_describe(key)}, {other.folder} and {path}: name a '
+                'folder with one run for each seed.'
             )
         runs[key] = run
     if not runs:
-        raise UserError(f'{folder} holds no finished run.')
+        raise UserError(f'{folder} contains no finished run: finish one, or name another folder.')
     return runs
 
 
@@ -115,24 +123,27 @@ def _pair(
     a, b = ('; '.join(map(_describe, side)) for side in (first, second))
     if not common and len(first) + len(second) > 2:
         raise UserError(
-            f'no run of A ({a}) has the world and seed of a run of B ({b}), and runs are paired by '
-            'world and seed.'
+            f'A ({a}) and B ({b}) have no world and seed in common, but runs are paired by world '
+            'and seed: compare folders with common worlds and seeds.'
         )
     keys = [(key, key) for key in common]
     if not common:  # a single run on each side may have any seed
         keys = [(*first, *second)]
-        notes.append(f'A has {a} and B has {b}: they are compared as a pair.')
+        notes.append(f'A has {a}, and B has {b}. The two runs are compared as a pair.')
     for name, side in (('A', first), ('B', second)) if common else ():
         if unpaired := [_describe(key) for key in side if key not in common]:
-            notes.append(f'only {name} has {"; ".join(unpaired)}: left out without a partner.')
+            notes.append(f'only {name} has {"; ".join(unpaired)}: left out of the comparison.')
     pairs = [(first[one].on(group), second[other].on(group)) for one, other in keys]
     for one, other in pairs:
         if one.folder.resolve() == other.folder.resolve():
-            raise UserError(f'A and B are both {one.folder}: give the folders of two runs.')
+            raise UserError(f'A and B are both {one.folder}: name the folders of two runs.')
         check_same_images(one, other)
         check_same_images(next(a for a, _ in pairs if a.world == one.world), one)
         if one.tiles.classes.tolist() != pairs[0][0].tiles.classes.tolist():
-            raise UserError(f'{one.folder} and {pairs[0][0].folder} have different classes.')
+            raise UserError(
+                f'{one.folder} and {pairs[0][0].folder} have different classes: compare runs with '
+                'the same classes.'
+            )
     return pairs
 
 
@@ -143,13 +154,15 @@ def _warn(pairs: Sequence[Pair], notes: list[str]) -> None:
         if any(run.protocol['target_selected'] for run in side):
             notes.append(
                 f"{name}'s checkpoint was chosen on labelled images of the tested domain "
-                '(target-selected): its scores are better than they could be without these labels.'
+                '(target-selected), so its scores are higher than they would be without these '
+                'labels.'
             )
         for run in (run for run in side if run.is_outdated):
-            advice = 'was tested before its checkpoint was written anew: test it again.'
-            notes.append(f'{run.folder} {advice}')
+            notes.append(f'{run.folder} {OUTDATED}')
         if any(run.report['aggregate'] != 'global' for run in side):
-            notes.append(f'{name} reports means over batches; here its global mIoU is compared.')
+            notes.append(
+                f'{name} reports means over batches, but this comparison uses its global mIoU.'
+            )
     for what, read in {
         'test-time augmentation': lambda metrics: metrics['tta'],
         'rule by which the checkpoint was chosen': lambda m: (m['selection'] or {}).get('rule'),
@@ -159,15 +172,15 @@ def _warn(pairs: Sequence[Pair], notes: list[str]) -> None:
         words = [{'unknown' if value is None else str(value) for value in side} for side in values]
         a, b = (' and '.join(sorted(side)) for side in words)
         if a != b:
-            notes.append(f'the protocols differ, {what}: A {a}; B {b}.')
+            notes.append(f'the protocols differ ({what}: A {a}; B {b}).')
     budgets = {name: [read_budget(run.training) for run in side] for name, side in sides.items()}
-    notes += [f'the training budgets differ, {phrase}.' for phrase in differing_budgets(budgets)]
+    notes += [f'the training budgets differ ({phrase}).' for phrase in differing_budgets(budgets)]
 
 
 def _training_images(metrics: dict[str, Any]) -> str:
-    known = ('domains', 'domain', 'splits', 'split', 'holdout', 'images')
+    keys = ('domains', 'domain', 'splits', 'split', 'holdout', 'images')
     trained_on = metrics['trained_on'] or {}
-    return ', '.join(f'{key} {trained_on[key]}' for key in known if key in trained_on) or 'unknown'
+    return ', '.join(f'{key} {trained_on[key]}' for key in keys if key in trained_on) or 'unknown'
 
 
 def _worlds(pairs: Sequence[Pair], block: int) -> list[intervals.World]:
@@ -180,7 +193,7 @@ def _worlds(pairs: Sequence[Pair], block: int) -> list[intervals.World]:
             images, blocks = many(len(world.blocks), 'image'), world.block_count
             raise UserError(
                 f'the {images} of {members[0][0].folder} make {many(blocks, "labelled block")}, '
-                'but the bootstrap needs at least 2: give a smaller --block.'
+                'but the bootstrap needs at least 2: use a smaller --block.'
             )
         worlds.append(world)
     return worlds
@@ -189,8 +202,8 @@ def _worlds(pairs: Sequence[Pair], block: int) -> list[intervals.World]:
 def block_ids(tiles: TileCounts, block: int) -> np.ndarray:
     """Return the number of the block of each image.
 
-    A block has ``block`` images of one domain and split that follow one another in the order of
-    names. 9 comes before 10: in LoveDA, neighbouring numbers are neighbouring tiles of one scene.
+    A block has ``block`` consecutive images of one domain and split, in the order of their names.
+    9 comes before 10, because neighbouring numbers in LoveDA are neighbouring tiles of one scene.
     """
     keys = []
     for *cell, stem in tiles.identities():
@@ -199,8 +212,8 @@ def block_ids(tiles: TileCounts, block: int) -> np.ndarray:
     ids, last = np.empty(len(keys), int), -1
     order = sorted(range(len(keys)), key=keys.__getitem__)
     for _, members in groupby(order, key=lambda i: keys[i][0]):
-        for place, i in enumerate(members):
-            last += place % block == 0
+        for position, i in enumerate(members):
+            last += position % block == 0
             ids[i] = last
     return ids
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 _LEVEL = 0.95
-_CHUNK = 256  # resamples at a time: memory grows with this times the number of blocks
+_CHUNK = 256  # resamples at a time; memory grows with this number times the number of blocks
 
 
 def t_interval(
@@ -30,10 +30,10 @@ def iou(counts: np.ndarray) -> np.ndarray:
     :func:`depthda.evaluation.confusion.scores`, a class that is neither in the labels nor in the
     prediction has no IoU (NaN) and is left out of the mean.
     """
-    return _iou(_parts(counts))
+    return _iou(_hits_and_union(counts))
 
 
-def _parts(counts: np.ndarray) -> np.ndarray:
+def _hits_and_union(counts: np.ndarray) -> np.ndarray:
     """Reduce counts to hits and union, ``[..., 2, C]``, which can be summed before taking IoU."""
     matrix = counts[..., :-1, :]
     hits = np.diagonal(matrix, axis1=-2, axis2=-1)
@@ -41,8 +41,8 @@ def _parts(counts: np.ndarray) -> np.ndarray:
     return np.stack([hits, matrix.sum(-1) + matrix.sum(-2) - hits], -2).astype(float)
 
 
-def _iou(parts: np.ndarray) -> np.ndarray:
-    hits, union = parts[..., 0, :], parts[..., 1, :]
+def _iou(hits_and_union: np.ndarray) -> np.ndarray:
+    hits, union = hits_and_union[..., 0, :], hits_and_union[..., 1, :]
     per_class = 100 * np.divide(hits, union, out=np.full(hits.shape, np.nan), where=union > 0)
     return np.concatenate([mean_of_defined(per_class, -1)[..., None], per_class], -1)
 
@@ -68,7 +68,7 @@ class World:
 
     first: np.ndarray  # [S, N, C + 1, C]: S runs on N images
     second: np.ndarray  # the same for the other side; its run i is paired with run i of ``first``
-    blocks: np.ndarray  # [N], block number of each image; a block is always drawn as a whole
+    blocks: np.ndarray  # [N], block number of each image; the images of a block are drawn together
 
     @property
     def block_count(self) -> int:
@@ -96,7 +96,8 @@ def bootstrap(worlds: Sequence[World], resamples: int, seed: int) -> np.ndarray:
 
 
 def _world_draws(world: World, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    sides = [_parts(labelled_blocks(side, world.blocks)) for side in (world.first, world.second)]
+    blocks = [labelled_blocks(side, world.blocks) for side in (world.first, world.second)]
+    sides = [_hits_and_union(counts) for counts in blocks]
     flat = [side.reshape(*side.shape[:2], -1) for side in sides]
     for weights in resample_weights(sides[0].shape[1], resamples, rng):
         summed = [(weights @ side).reshape(len(side), len(weights), 2, -1) for side in flat]
@@ -107,9 +108,9 @@ def labelled_blocks(counts: np.ndarray, blocks: np.ndarray) -> np.ndarray:
     """Sum ``[S, N, C + 1, C]`` over the images of each block; leave out blocks without a label."""
     # Labels are the same for all runs, so the first run is enough.
     labelled = counts[0, :, :-1].any((1, 2))
-    names, place = np.unique(blocks[labelled], return_inverse=True)
+    names, rows = np.unique(blocks[labelled], return_inverse=True)
     summed = np.zeros((len(counts), len(names), *counts.shape[2:]), counts.dtype)
-    np.add.at(summed, (slice(None), place), counts[:, labelled])
+    np.add.at(summed, (slice(None), rows), counts[:, labelled])
     return summed
 
 

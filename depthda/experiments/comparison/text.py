@@ -28,7 +28,7 @@ def terminal_table(result: dict[str, Any], per_class: bool) -> Table:
 
 
 def markdown(result: dict[str, Any], per_class: bool) -> str:
-    """Return the whole comparison as Markdown."""
+    """Return the complete comparison as Markdown."""
     head, rows = table_rows(result, per_class)
     marks = ['---', *['---:'] * (len(head) - 1)]
     table = ['| ' + ' | '.join(cells) + ' |' for cells in (head, marks, *rows)]
@@ -40,51 +40,55 @@ def markdown(result: dict[str, Any], per_class: bool) -> str:
 def title(result: dict[str, Any]) -> str:
     """Return a title that says what is compared, and on which images."""
     pairs, images = many(len(result['pairs']), 'pair'), sorted(set(result['tiles']))
-    noun = f'image{"" if images == [1] else "s"}{" a world" if result["unit"] == "world" else ""}'
+    noun = f'image{"" if images == [1] else "s"}{" per world" if result["unit"] == "world" else ""}'
     return f'IoU in % on {result["group"]}: {pairs} of runs, {" or ".join(map(str, images))} {noun}'
 
 
 def explain(result: dict[str, Any], per_class: bool) -> list[str]:
-    """Return the warnings, then what each interval covers, a sentence or two each."""
+    """Return the warnings, and then one or two sentences on what each interval covers."""
     lines = [f'Note: {note}' for note in result['notes']]
     n = result['mIoU']['over_training']['n']
     if n < 2:
         lines.append(
-            'Over seeds: one pair cannot show the randomness of training: train with more seeds.'
+            'Over seeds: one pair cannot show the randomness of training. Train with more seeds.'
         )
     elif result['unit'] == 'seed':
         lines.append(
             f'Over seeds: paired t interval of {n} seeds. It covers the randomness of training, '
-            'not which images happen to be in the test set.'
+            'but not the choice of test images.'
         )
     else:
         lines.append(
-            f'Over worlds: paired t interval of {n} worlds, each by the mean of its seeds. It '
+            f'Over worlds: paired t interval of {n} worlds, each with the mean of its seeds. It '
             'covers the randomness of worlds (their training and test images) and of training.'
         )
     drawn, what = ' + '.join(map(str, result['blocks'])), 'images'
-    width = 'Neighbouring images of one scene are not independent, which makes it too narrow: '
-    width += 'draw them in blocks (--block).'
+    width = 'Neighbouring images of one scene are not independent, so the interval is too narrow: '
+    width += 'draw such images in blocks (--block).'
     if result['block'] > 1:
-        width = 'Images of one scene are not independent: blocks should be as long as scenes are.'
+        width = 'Images of one scene are not independent, so a block should be as long as a scene.'
         what = 'blocks'
         drawn += f' blocks of {result["block"]} neighbouring'
     lines.append(
-        f'Over tiles: paired bootstrap of {drawn} images, {result["resamples"]:,} resamples, each '
-        'the same for A and B, its IoU from the summed pixels. It covers which images were tested, '
-        f'not the randomness of training. {width}'
+        f'Over tiles: paired bootstrap of {drawn} images with {result["resamples"]:,} resamples. '
+        'A and B use the same resamples, and the IoU of a resample is computed from its summed '
+        'pixel counts. The interval covers the choice of test images, but not the randomness of '
+        f'training. {width}'
     )
     if min(result['blocks']) < _FEW:
-        lines.append(f'Fewer than {_FEW} {what} are drawn from: the interval over tiles is rough.')
+        lines.append(
+            f'The bootstrap draws from fewer than {_FEW} {what}, so the interval over tiles is '
+            'rough.'
+        )
     lines.append(
-        'A class that is neither in the truth nor in the prediction is left out of the mean, in a '
-        'resample as in the score.'
+        'A class that is neither in the labels nor in the prediction is left out of the mean, both '
+        'in the score and in each resample.'
     )
     rows = result['per_class'].items()
     shares = [(name, row['over_tiles']['defined']) for name, row in rows if row]
     rare = [f'{name} in {100 * share:.1f} %' for name, share in shares if share < 1]
     if per_class and rare:
-        lines.append(f'Some classes are not in every resample: {", ".join(rare)} of them.')
+        lines.append(f'Some classes are not in every resample: {", ".join(rare)} of the resamples.')
     return lines + [_selection(choice) for choice in result['selection']]
 
 
@@ -92,11 +96,11 @@ def _selection(choice: dict[str, Any]) -> str:
     """Return a sentence with the scores of the checkpoints that three rules choose."""
     rules = ('best_on_target', 'last', 'chosen_on_source')
     known = [rule for rule in rules if choice[rule] is not None]
-    scores = [f'{rule.replace("_", " ")} {choice[rule]:.2f}' for rule in known]
+    scores = ', '.join(f'{choice[rule]:.2f} ({rule.replace("_", " ")})' for rule in known)
     if choice['optimism'] is not None:
-        scores.append(f'optimism {choice["optimism"]:+.2f}')
+        scores += f'; optimism {choice["optimism"]:+.2f}'
     where = f'{choice["side"]}, {choice["folder"]} ({choice["source"]})'
-    return f'Selection, {where}: target mIoU {", ".join(scores)}.'
+    return f'Selection, {where}: target mIoU {scores}.'
 
 
 def _cells(row: dict[str, Any] | None) -> list[str]:

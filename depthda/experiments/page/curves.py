@@ -12,7 +12,7 @@ from depthda.experiments.tested_run import TestedRun
 
 WIDTH, HEIGHT = 560, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 12, 34
-MAX_POINTS = 1000  # more would not be visible at this width
+MAX_POINTS = 1000  # more points would not be visible at this width
 Curve = list[tuple[int, float]]
 
 
@@ -25,10 +25,10 @@ def curve_section(runs: Sequence[TestedRun]) -> Section:
         if len(missing) < len(runs):
             charts.append(_figure(title, [run.name for run in runs], curves))
         if missing:
-            what = f'{title[0].lower()}{title[1:]}'
-            sentences.append(f'No {what} is logged for {", ".join(missing)}.')
+            quantity = f'{title[0].lower()}{title[1:]}'
+            sentences.append(f'No {quantity} is logged for {", ".join(missing)}.')
     body = tag('div', charts, class_='charts') if charts else None
-    hint = ' A training log is */vis_data/scalars.json in the folder of the run.'
+    hint = ' The page reads the training log */vis_data/scalars.json in the folder of the run.'
     notes = html.note(*sentences, hint) if sentences else None
     return html.section('Training curves', 'curves', body, notes)
 
@@ -37,14 +37,14 @@ def _validation_title(runs: Sequence[TestedRun]) -> str:
     keys = ('type', 'data_root', 'domain', 'split', 'holdout')
     loaders = [run.training and run.training.get('val_dataloader') for run in runs]
     datasets = [loader.dataset for loader in loaders if loader]
-    known = [{key: dataset[key] for key in keys if dataset.get(key)} for dataset in datasets]
-    names = set(map(name_dataset, known))
+    described = [{key: dataset[key] for key in keys if dataset.get(key)} for dataset in datasets]
+    names = set(map(name_dataset, described))
     return f'Validation mIoU, {names.pop()}' if len(names) == 1 else 'Validation mIoU'
 
 
 def _figure(title: str, names: Sequence[str], curves: Sequence[Curve]) -> Markup:
-    every = [max(math.ceil(len(curve) / MAX_POINTS), 1) for curve in curves]
-    shown = [[*c[:-1:step], *c[-1:]] for c, step in zip(curves, every, strict=True)]
+    strides = [max(math.ceil(len(curve) / MAX_POINTS), 1) for curve in curves]
+    shown = [[*c[:-1:stride], *c[-1:]] for c, stride in zip(curves, strides, strict=True)]
     finite = [point for curve in shown for point in curve if math.isfinite(point[1])]
     if not finite:
         return tag('figure', tag('figcaption', title), html.note('No value is a finite number.'))
@@ -77,7 +77,7 @@ def _figure(title: str, names: Sequence[str], curves: Sequence[Curve]) -> Markup
 def _series(index: int, curve: Curve, x_range: Sequence, y_range: Sequence) -> Markup:
     """Draw the line of a run, with gaps where values are not finite.
 
-    Dots mark the points of a short curve, and a point that stands alone between two gaps.
+    Dots mark the points of a short curve, and a single point between two gaps.
     """
     lines, dots = [], []
     few = sum(math.isfinite(value) for _, value in curve) <= 12
@@ -89,7 +89,7 @@ def _series(index: int, curve: Curve, x_range: Sequence, y_range: Sequence) -> M
             dots += points if few or len(points) == 1 else []
     marks = [tag('circle', cx=x, cy=y, r=3, class_='dot') for x, y in dots]
     values = json.dumps([[s, round(v, 5) if math.isfinite(v) else None] for s, v in curve])
-    data = dict(data_place=index, data_points=values)
+    data = dict(data_index=index, data_points=values)
     return tag('g', lines, marks, class_=f'series {html.colour(index)}', **data)
 
 

@@ -1,4 +1,4 @@
-"""The head of the page, the section on what its scores depend on, and that on selection rules."""
+"""The head of the page, and the sections on the origin of the scores and on selection rules."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from depthda.experiments.page import html
 from depthda.experiments.page.html import DASH, TARGET_SELECTED, Markup, Section, join, number, tag
 from depthda.experiments.page.runs import name_dataset
 from depthda.experiments.selection import Choice, choices
-from depthda.experiments.tested_run import TestedRun
+from depthda.experiments.tested_run import OUTDATED, TestedRun
 
 KEY_SCORES = ('mIoU', 'mF1', 'OA', 'Kappa')
 
@@ -24,13 +24,13 @@ def head(title: str, runs: Sequence[TestedRun]) -> Markup:
     return tag('header', tag('h1', title), tag('p', tested, class_='lead'), cards)
 
 
-def _card(place: int, run: TestedRun, first: TestedRun) -> Markup:
+def _card(index: int, run: TestedRun, first: TestedRun) -> Markup:
     report = run.report
     miou, base = report.get('mIoU'), first.report.get('mIoU')
-    rest = [f'{key} {number(report[key])}' for key in KEY_SCORES[1:] if key in report]
-    lines = [tag('p', ' · '.join(rest), class_='rest')]
+    others = [f'{key} {number(report[key])}' for key in KEY_SCORES[1:] if key in report]
+    lines = [tag('p', ' · '.join(others), class_='rest')]
     if run is not first and None not in (miou, base):
-        difference = f'{number(miou - base, sign=True)} against {first.name}'
+        difference = f'{number(miou - base, sign=True)} compared with {first.name}'
         lines.append(tag('p', difference, class_='rest'))
     if run.protocol['target_selected']:
         warning = (
@@ -38,7 +38,7 @@ def _card(place: int, run: TestedRun, first: TestedRun) -> Markup:
             'this score is not comparable with those of methods that use no target labels.'
         )
         lines.append(tag('p', TARGET_SELECTED, warning, class_='rest'))
-    name = tag('p', html.key_mark(place), run.name, class_='name')
+    name = tag('p', html.key_mark(index), run.name, class_='name')
     score = tag('p', number(miou), tag('span', ' mIoU', class_='unit'), class_='big')
     return tag('div', name, score, lines, class_='card')
 
@@ -60,8 +60,7 @@ def basis_section(runs: Sequence[TestedRun]) -> Section:
         notes.append(html.note('The training budgets differ.', listed))
     if missing := [run.name for run in runs if not run.metrics.get('trained_on')]:
         notes.append(html.note(f'The training data of {", ".join(missing)} is not recorded.'))
-    outdated = 'was tested before its checkpoint was written anew: test it again.'
-    notes += [html.note(f'{run.name} {outdated}') for run in runs if run.is_outdated]
+    notes += [html.note(f'{run.name} {OUTDATED}') for run in runs if run.is_outdated]
     title = 'Where the scores come from'
     return html.section(title, 'basis', notes, html.table(title, heads, body, class_='facts'))
 
@@ -84,7 +83,7 @@ def _protocol(run: TestedRun) -> str:
     if not run.metrics.get('trained_on'):
         return protocol['protocol']
     used = 'images' if protocol['target_images_seen'] else 'no images'
-    scored = ', the scored images among them' if protocol['transductive'] else ''
+    scored = ', including the scored images' if protocol['transductive'] else ''
     return f'{protocol["protocol"]}; training used {used} of the tested domain{scored}'
 
 
@@ -97,13 +96,13 @@ def _aggregate(run: TestedRun) -> str:
 def _checkpoint(run: TestedRun) -> Markup:
     checkpoint = run.metrics['checkpoint']
     if checkpoint is None:
-        given = run.metrics['predictions']
-        return join('none: given predictions were scored, ', tag('code', given['folder']))
+        folder = run.metrics['predictions']['folder']
+        return join('none, because saved predictions were scored: ', tag('code', folder))
     file, digest = (tag('code', checkpoint[key]) for key in ('file', 'sha256'))
     return join(file, ' (SHA-256 ', digest, ')')
 
 
-_TTA = {None: None, False: 'none', True: 'flips averaged'}
+_TTA = {None: None, False: 'none', True: 'averaged over flips'}
 _ROWS: dict[str, Callable[[TestedRun], Any]] = {
     'Trained on': lambda run: name_dataset(run.metrics.get('trained_on')),
     'Tested on': lambda run: name_dataset(run.metrics['tested_on']),
@@ -124,34 +123,34 @@ _ROWS: dict[str, Callable[[TestedRun], Any]] = {
 
 
 _HOW = (
-    ' Validate on source and target images and let the source choose: give val_dataloader.dataset '
-    'both domains and val_evaluator the source as its headline, or test several checkpoints with '
-    'the same --work-dir.'
+    ' To compare them, validate on both domains and choose on the source: set both domains in '
+    'val_dataloader.dataset, and the source as the headline of val_evaluator. Or test several '
+    'checkpoints with the same --work-dir.'
 )
 
 
 def selection_section(runs: Sequence[TestedRun]) -> Section:
     """Return a table with the scores of the checkpoints that three selection rules choose."""
-    found = [choices(run) for run in runs]
-    rows = [_row(i, runs[i], choice) for i, some in enumerate(found) for choice in some]
-    missing = [run.name for run, some in zip(runs, found, strict=True) if not some]
+    by_run = [choices(run) for run in runs]
+    rows = [_row(i, runs[i], choice) for i, of_run in enumerate(by_run) for choice in of_run]
+    missing = [run.name for run, of_run in zip(runs, by_run, strict=True) if not of_run]
     best = join('best on target ', TARGET_SELECTED)
     heads = html.column_heads('run', best, 'last', 'chosen on source', 'optimism')
     heads.insert(1, tag('th', 'from', scope='col', class_='words'))
     text = (
-        'mIoU on the tested domain of the checkpoint that each rule chooses, and its iteration. '
-        'Optimism is the best score on the target minus the score chosen on the source, or minus '
-        'the last score if the source was not validated.'
+        'Each rule chooses a checkpoint. The table shows the mIoU of this checkpoint on the tested '
+        'domain, and its iteration. Optimism is the best score on the target minus the score '
+        'chosen on the source, or minus the last score if the source was not validated.'
     )
     lead = [tag('p', text), html.table('Selection', heads, rows)] if rows else None
     absent = f'The logs of {", ".join(missing)} do not allow a comparison of selection rules.{_HOW}'
     return html.section('Selection', 'selection', lead, html.note(absent) if missing else None)
 
 
-def _row(place: int, run: TestedRun, choice: Choice) -> Markup:
+def _row(index: int, run: TestedRun, choice: Choice) -> Markup:
     values = (choice.best_on_target, choice.last, choice.chosen_on_source)
     at = [tag('span', f' at {step:,}', class_='quiet') if step else None for step in choice.steps]
     cells = [tag('td', number(value), step) for value, step in zip(values, at, strict=True)]
-    name = tag('th', html.key_mark(place), run.name, scope='row')
+    name = tag('th', html.key_mark(index), run.name, scope='row')
     optimism = tag('td', number(choice.optimism, sign=True))
     return tag('tr', name, tag('td', choice.source, class_='words'), cells, optimism)

@@ -21,8 +21,8 @@ def tag(name: str, *children: object, **attributes: object) -> Markup:
     """Return ``<name attributes>children</name>``.
 
     Children that are None and attributes that are None or False are left out; True writes an
-    attribute without a value. Names of attributes lose a trailing underscore (``class_``), and
-    their other underscores become hyphens.
+    attribute without a value. In names of attributes, a trailing underscore is removed
+    (``class_``), and other underscores become hyphens.
     """
     parts = [name]
     for key, value in attributes.items():
@@ -85,19 +85,19 @@ def column_heads(*names: object) -> list[Markup]:
 
 def bars(widths: Iterable[tuple[int, float]]) -> Markup:
     """Return a cell with a bar for each pair of colour number and width in per cent."""
-    pairs = [(f'bar {colour(place)}', f'width:{width:.1f}%') for place, width in widths]
+    pairs = [(f'bar {colour(index)}', f'width:{width:.1f}%') for index, width in widths]
     drawn = [tag('span', class_=class_, style=style) for class_, style in pairs]
     return tag('td', drawn, class_='bars', aria_hidden='true')
 
 
-def colour(place: int) -> str:
-    """Return the CSS class of the run at this place; its colour is the same in the whole page."""
-    return f's{place % 6 + 1}'
+def colour(index: int) -> str:
+    """Return the CSS class of the run with this index; a run has the same colour everywhere."""
+    return f's{index % 6 + 1}'
 
 
-def key_mark(place: int) -> Markup:
-    """Return the short line that stands for a run in charts and legends."""
-    return tag('span', class_=f'key {colour(place)}', aria_hidden='true')
+def key_mark(index: int) -> Markup:
+    """Return the short line that represents a run in charts and legends."""
+    return tag('span', class_=f'key {colour(index)}', aria_hidden='true')
 
 
 def note(*children: object) -> Markup:
@@ -106,7 +106,7 @@ def note(*children: object) -> Markup:
 
 
 def number(value: float | None, digits: int = 2, sign: bool = False) -> str:
-    """Format a value for readers; an en dash stands for a value that is missing or not finite."""
+    """Format a value for readers; a missing or non-finite value is an en dash."""
     if value is None or not math.isfinite(value):
         return DASH
     text = f'{value:+.{digits}f}' if sign else f'{value:.{digits}f}'
@@ -124,8 +124,8 @@ def swatch(rgb: Sequence[int]) -> Markup:
 def with_relative_paths(markup: str, folder: str | os.PathLike) -> Markup:
     """Make absolute paths relative to ``folder``; commands on the page then work from there."""
 
-    def rewrite(found: re.Match) -> str:
-        path = found[0]
+    def rewrite(match: re.Match) -> str:
+        path = match[0]
         return path if path.startswith('data:') else os.path.relpath(path, folder)
 
     return Markup(_ABSOLUTE.sub(rewrite, markup))

@@ -1,4 +1,4 @@
-"""The images of a run's test or training dataset, as the run's dumped config defines it."""
+"""The images of the test or training dataset that the dumped config of a run defines."""
 
 import copy
 import os
@@ -22,7 +22,7 @@ from depthda.pictures.colours import IGNORED, palette_of
 
 
 class RunImages:
-    """The images of a run's dataset, with the depth maps and labels that the dataset gives them."""
+    """The images of a run's dataset, with their depth maps and labels."""
 
     def __init__(self, run: TestedRun, loader: str = 'test_dataloader') -> None:
         self.run = run
@@ -54,19 +54,19 @@ class RunImages:
 
     def _locate(self, root: str) -> Path:
         """Find ``root``, a path relative to the folder where the run was started."""
-        here, work_dir = self.run.folder.absolute(), Path(self.run.config.get('work_dir') or '.')
-        starts = [Path.cwd(), *here.parents]
+        folder, work_dir = self.run.folder.absolute(), Path(self.run.config.get('work_dir') or '.')
+        starts = [Path.cwd(), *folder.parents]
         levels = len(work_dir.parts)
-        if levels and not work_dir.is_absolute() and here.parts[-levels:] == work_dir.parts:
-            starts.insert(0, here.parents[levels - 1])
+        if levels and not work_dir.is_absolute() and folder.parts[-levels:] == work_dir.parts:
+            starts.insert(0, folder.parents[levels - 1])
         # A folder of that name may hold other data; the right one holds the tested images.
         image = '' if self.run.tiles is None else str(self.run.tiles.names[0])
         for start in starts:
             if (start / root).is_dir() and (start / image).exists():
                 return start / root
         raise UserError(
-            f'{root}, where the config of {self.run.folder} has its images, does not exist any '
-            'more: restore the folder, or link it there.'
+            f'{root}, the data folder in the config of {self.run.folder}, no longer exists: '
+            'restore the folder, or create a link to it.'
         )
 
     @cached_property
@@ -82,8 +82,8 @@ class RunImages:
         if names != tested:
             unmatched = few(sorted(set(names) ^ set(tested)) or names)
             raise UserError(
-                f'the test set of {self.run.folder} holds {many(len(names), "image")} now and held '
-                f'{len(tested)} when it was tested (changed: {unmatched}): test this run again.'
+                f'the test dataset of {self.run.folder} now has {many(len(names), "image")}, but '
+                f'had {len(tested)} when it was tested (changed: {unmatched}): test the run again.'
             )
         return dict(zip(self.run.keys, self.infos, strict=True))
 
@@ -122,7 +122,7 @@ class RunImages:
 
 
 def read_prediction(
-    run: TestedRun, key: str, info: dict[str, Any], truth: np.ndarray
+    run: TestedRun, key: str, info: dict[str, Any], labels: np.ndarray
 ) -> np.ndarray | None:
     """Return the saved prediction of a tile, after checking that the run was scored on it.
 
@@ -131,19 +131,19 @@ def read_prediction(
     path = run.folder / 'predictions' / f'{Path(info["img_path"]).stem}.png'
     if not path.is_file():
         return None
-    found = read_png(path)
-    if found is None or found.shape != truth.shape or found.max() >= len(run.classes):
+    saved = read_png(path)
+    if saved is None or saved.shape != labels.shape or saved.max() >= len(run.classes):
         raise UserError(
-            f'{path} is not a label map of {many(len(run.classes), "class", "classes")} in the '
-            f'size of its image: test {run.folder} again.'
+            f'{path} is not a label map with the size of its image and '
+            f'{many(len(run.classes), "class", "classes")}: test {run.folder} again.'
         )
-    counts = joint_counts(torch.from_numpy(found), torch.from_numpy(truth), len(run.classes))
+    counts = joint_counts(torch.from_numpy(saved), torch.from_numpy(labels), len(run.classes))
     if not np.array_equal(counts.numpy(), run.tiles.counts[run.keys.index(key)]):
         raise UserError(
-            f'prediction and label of tile {key} are not those that {run.folder} was scored '
-            f'on (tiles.npz): test this run again: {rerun_command(run)}'
+            f'the prediction or the labels of tile {key} have changed since {run.folder} was '
+            f'scored (tiles.npz): test the run again with {rerun_command(run)}'
         )
-    return found
+    return saved
 
 
 def _parts(cfg: Any) -> Iterator[dict[str, Any]]:

@@ -31,7 +31,7 @@ for (const chart of document.querySelectorAll('.chart')) {
   const [left, right, top, bottom, low, high] = JSON.parse(svg.dataset.frame);
   const names = JSON.parse(chart.dataset.names);
   const series = [...svg.querySelectorAll('.series')].map((g) => ({
-    name: names[g.dataset.place], points: JSON.parse(g.dataset.points), place: g.dataset.place % 6 + 1,
+    name: names[g.dataset.index], points: JSON.parse(g.dataset.points), colour: g.dataset.index % 6 + 1,
   }));
   const cursor = document.createElementNS('http://www.w3.org/2000/svg', 'line');
   cursor.setAttribute('class', 'cursor');
@@ -54,7 +54,7 @@ for (const chart of document.querySelectorAll('.chart')) {
     tip.replaceChildren(...series.map((s, i) => {
       const row = document.createElement('div');
       const key = document.createElement('span');
-      key.className = `key s${s.place}`;
+      key.className = `key s${s.colour}`;
       const value = near[i][1] === null ? '–' : near[i][1].toFixed(3);
       row.append(key, `${s.name}: ${value} at step ${near[i][0]}`);
       return row;
@@ -76,7 +76,7 @@ const HELP = byId('zoom-readout').textContent;
 const state = { tile: 0, x: 0, y: 0, z: 1, wipe: 50, wiping: false, panels: [], left: null, right: null };
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
-function place() {
+function updateView() {
   // Offsets are fractions of a picture's side, so they hold for every size on the screen.
   state.z = clamp(state.z, 1, 40);
   state.x = clamp(state.x, 1 - state.z, 0);
@@ -94,7 +94,7 @@ function zoomBy(factor, u = 0.5, v = 0.5) {
   state.x = u - (u - state.x) * z / state.z;
   state.y = v - (v - state.y) * z / state.z;
   state.z = z;
-  place();
+  updateView();
 }
 
 function wipeTo(percent) {
@@ -170,7 +170,7 @@ function show(index) {
   }));
   const captions = state.panels.map((p) => p.caption);
   const labels = state.panels.filter((p) => p.kind === 'labels').map((p) => p.caption);
-  // Compare the first and the last model, or the truth and the only model.
+  // Compare the first and the last model, or the labels and the only model.
   const [left, right] = labels.length > 2 ? [labels[1], labels[labels.length - 1]] : [labels[0], labels[1] || captions[0]];
   if (!captions.includes(state.left)) state.left = left;
   if (!captions.includes(state.right)) state.right = right;
@@ -181,7 +181,7 @@ function show(index) {
   byId('zoom-readout').textContent = HELP;
   if (!dialog.open) dialog.showModal();
   layOut();
-  place();
+  updateView();
 }
 
 // Name the classes under the pointer: label maps hold exact colours.
@@ -236,7 +236,7 @@ addEventListener('pointermove', (event) => {
   if (drag.wipe) { wipeTo(u * 100); return; }
   state.x = drag.x + u - drag.from[0];
   state.y = drag.y + v - drag.from[1];
-  place();
+  updateView();
 });
 addEventListener('pointerup', () => { drag = null; });
 addEventListener('pointercancel', () => { drag = null; });

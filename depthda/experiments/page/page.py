@@ -47,10 +47,10 @@ def make_page(
     command that made it.
     """
     if tiles < 0:
-        raise UserError(f'--tiles {tiles}: give 0 (no gallery of tiles) or more.')
+        raise UserError(f'--tiles {tiles}: use 0 (no gallery of tiles) or more.')
     check_not_replaced(out, 'Made by depthda', 'a report page')
     if Path(out).suffix.lower() not in ('.html', '.htm'):
-        raise UserError(f'--out {out}: the page is HTML, so give a name that ends with .html.')
+        raise UserError(f'--out {out}: the page is HTML, so use a name that ends with .html.')
     runs = open_runs(folders, names)
     images = RunImages(runs[0])
     palette = None
@@ -72,14 +72,14 @@ def make_page(
 
 
 def fill(title: str, top: Markup, sections: Sequence[Section], end: Markup) -> str:
-    here = files(__package__)
+    package = files(__package__)
     links = [tag('li', tag('a', name, href=f'#{anchor}')) for name, anchor, _ in sections]
     parts = {'head': top, 'body': join([part for *_, part in sections]), 'foot': end}
-    return Template((here / 'page.html').read_text(encoding='utf-8')).substitute(
+    return Template((package / 'page.html').read_text(encoding='utf-8')).substitute(
         {name: with_relative_paths(part, Path.cwd()) for name, part in parts.items()},
         title=join(title),
-        style=(here / 'page.css').read_text(encoding='utf-8'),
-        script=(here / 'page.js').read_text(encoding='utf-8'),
+        style=(package / 'page.css').read_text(encoding='utf-8'),
+        script=(package / 'page.js').read_text(encoding='utf-8'),
         contents=tag('nav', tag('ul', links), aria_label='Contents'),
     )
 
@@ -90,7 +90,7 @@ def foot(command: Sequence[str] | None, runs: Sequence[TestedRun]) -> Markup:
     how = join(' with ', tag('code', shlex.join(command))) if command else None
     static = (
         'The page is self-contained and never uses the network. '
-        'Paths are relative to the folder in which it was made.'
+        'Its paths are relative to the folder in which it was made.'
     )
-    where = [tag('li', f'{run.name}: ', tag('code', run.folder)) for run in runs]
-    return tag('footer', tag('p', made, how, '. ', static), tag('ul', where))
+    folders = [tag('li', f'{run.name}: ', tag('code', run.folder)) for run in runs]
+    return tag('footer', tag('p', made, how, '. ', static), tag('ul', folders))

@@ -10,10 +10,10 @@ from PIL import Image
 from depthda.pictures.colours import DARK, IGNORED, LIGHT, stripes
 
 LARGEST = 1024  # longer sides are reduced, so that the page can be sent by mail
-# Colours of an error map: right is muted, wrong is strong, ignored is striped.
+# Colours of an error map: correct pixels are muted, wrong ones strong, and ignored ones striped.
 RIGHT, WRONG = LIGHT, (196, 30, 58)
-# Colours of a map of changes between two runs, for pixels that the last run corrects, for those
-# that it makes wrong, and for those that are wrong in both runs.
+# Colours of a map of changes between two runs: pixels that the last run corrects, pixels that it
+# makes wrong, and pixels that are wrong in both runs.
 FIXED, BROKEN, BOTH = (0, 105, 180), (196, 30, 58), (96, 100, 104)
 _WHITE = (255, 255, 255)
 
@@ -30,15 +30,15 @@ def label_picture(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> str:
     return _indexed(labels, labels == IGNORED, palette, LIGHT)
 
 
-def error_picture(prediction: np.ndarray, truth: np.ndarray) -> str:
-    """Return a picture of where a prediction is right and wrong."""
-    return _indexed(prediction != truth, truth == IGNORED, [RIGHT, WRONG], _WHITE)
+def error_picture(prediction: np.ndarray, labels: np.ndarray) -> str:
+    """Return a picture of the correct and the wrong pixels of a prediction."""
+    return _indexed(prediction != labels, labels == IGNORED, [RIGHT, WRONG], _WHITE)
 
 
-def change_picture(first: np.ndarray, last: np.ndarray, truth: np.ndarray) -> str:
-    """Return a picture of the pixels that only the first or only the last prediction has right."""
-    codes = (first != truth) + 2 * (last != truth)
-    return _indexed(codes, truth == IGNORED, [RIGHT, FIXED, BROKEN, BOTH], _WHITE)
+def change_picture(first: np.ndarray, last: np.ndarray, labels: np.ndarray) -> str:
+    """Return a picture of the pixels that are correct in only one of two predictions."""
+    codes = (first != labels) + 2 * (last != labels)
+    return _indexed(codes, labels == IGNORED, [RIGHT, FIXED, BROKEN, BOTH], _WHITE)
 
 
 def _indexed(

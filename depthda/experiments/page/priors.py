@@ -19,7 +19,7 @@ Distribution = tuple[str, np.ndarray]  # name, number of labelled pixels of each
 
 
 def prior_section(runs: Sequence[TestedRun], palette: Palette) -> tuple[Section, list[str]]:
-    """Return the section, and a sentence about each training set that could not be counted."""
+    """Return the section, and a sentence about each training dataset that could not be counted."""
     missing: list[str] = []
     training: dict[tuple, Distribution] = {}
     for run in runs:
@@ -31,10 +31,10 @@ def prior_section(runs: Sequence[TestedRun], palette: Palette) -> tuple[Section,
     shown = [(name, 100 * counts / counts.sum()) for name, counts in columns if counts.sum()]
     text = 'Share of the labelled pixels in per cent.'
     if training and len(shown) > 1:
-        moved = 0.5 * float(np.abs(shown[-1][1] - shown[0][1]).sum())
+        distance = 0.5 * float(np.abs(shown[-1][1] - shown[0][1]).sum())
         text += (
             ' The shift is the last column minus the first, in percentage points. Overall, the two '
-            f'distributions differ in {number(moved, 1)}\u00a0% of the pixels (total variation '
+            f'distributions differ in {number(distance, 1)}\u00a0% of the pixels (total variation '
             'distance).'
         )
     body = [tag('p', text), _table(runs[0].classes, shown, palette)]
@@ -64,12 +64,12 @@ def _test_counts(run: TestedRun) -> list[Distribution]:
     if run.tiles is None:
         rows = run.report['groups'][headline]['per_class'].values()
         return [(f'test: {headline}', np.array([row['pixels'] for row in rows]))]
-    truth = run.tiles.counts[:, :-1].sum(2)
+    labels = run.tiles.counts[:, :-1].sum(2)
     domains = run.tiles.domains
     # The domain of the headline comes last, because the shift compares the last column.
     last = headline.split('/')[-1]
     names = sorted(dict.fromkeys(domains.tolist()), key=lambda domain: domain == last)
-    return [(f'test: {name or "all"}', truth[domains == name].sum(0)) for name in names]
+    return [(f'test: {name or "all"}', labels[domains == name].sum(0)) for name in names]
 
 
 def _count_training(run: TestedRun, known: dict[tuple, Distribution]) -> None:
@@ -80,7 +80,7 @@ def _count_training(run: TestedRun, known: dict[tuple, Distribution]) -> None:
     images = RunImages(run, 'train_dataloader')
     infos = [info for info in images.infos if info.get('seg_map_path')]
     if not infos:
-        raise UserError(f'the training set of {run.folder} has no labels.')
+        raise UserError(f'the training dataset of {run.folder} has no labels.')
     for domain in dict.fromkeys(info.get('domain') for info in infos):
         members = [info for info in infos if info.get('domain') == domain]
         files = tuple(info['seg_map_path'] for info in members)
@@ -88,12 +88,12 @@ def _count_training(run: TestedRun, known: dict[tuple, Distribution]) -> None:
             continue
         counts = np.zeros(len(run.classes), np.int64)
         for info in tracked(f'training labels {domain or ""}', members):
-            found = np.bincount(images.label(info).ravel(), minlength=256)
-            if len(found) > 256 or found[len(run.classes) : IGNORED].any():
+            pixels = np.bincount(images.label(info).ravel(), minlength=256)
+            if len(pixels) > 256 or pixels[len(run.classes) : IGNORED].any():
                 raise UserError(
-                    f'{info["seg_map_path"]} has labels that are not a class: correct the file.'
+                    f'{info["seg_map_path"]} has values that are no class index: correct the file.'
                 )
-            counts += found[: len(run.classes)]
+            counts += pixels[: len(run.classes)]
         name = f'training: {domain or "all"}, {many(len(members), "image")}'
-        taken = any(name == other for other, _ in known.values())
-        known[files] = (f'{name} ({run.name})' if taken else name, counts)
+        is_used = any(name == other for other, _ in known.values())
+        known[files] = (f'{name} ({run.name})' if is_used else name, counts)

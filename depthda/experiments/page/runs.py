@@ -16,8 +16,8 @@ def open_runs(paths: Sequence[str | Path], names: Sequence[str] | None = None) -
     folders = list(dict.fromkeys(folder for path in paths for folder in find_runs(Path(path))))
     if names and len(names) != len(folders):
         raise UserError(
-            f'{many(len(names), "name")} for {many(len(folders), "run")} '
-            f'({", ".join(map(str, folders))}): give one name for each.'
+            f'--names has {many(len(names), "name")} for {many(len(folders), "run")} '
+            f'({", ".join(map(str, folders))}): pass one name for each run.'
         )
     runs = [load_run(f, n) for f, n in zip(folders, names or _short_names(folders), strict=True)]
     _check_same_test(runs)
@@ -38,8 +38,8 @@ def _check_same_test(runs: Sequence[TestedRun]) -> None:
     groups: dict[tuple, list[TestedRun]] = {}
     for run in runs:
         tested = run.metrics['tested_on']
-        where = [tuple(tested.get(f'{key}s') or [tested.get(key)]) for key in ('domain', 'split')]
-        groups.setdefault((*where, tested['images'], tuple(run.classes)), []).append(run)
+        names = [tuple(tested.get(f'{key}s') or [tested.get(key)]) for key in ('domain', 'split')]
+        groups.setdefault((*names, tested['images'], tuple(run.classes)), []).append(run)
     if len(groups) > 1:
         listed = []
         for members in groups.values():
@@ -53,44 +53,44 @@ def _check_same_test(runs: Sequence[TestedRun]) -> None:
         one, other = runs[0].report[key], run.report[key]
         if one != other:
             raise UserError(
-                f'the scores of {runs[0].folder} are {one!r} and those of {run.folder} {other!r}: '
-                f'test both with the same {key}= of SegmentationMetric.'
+                f'the {key} of the scores is {one!r} for {runs[0].folder} and {other!r} for '
+                f'{run.folder}: test both with the same {key}= in SegmentationMetric.'
             )
     counted = [run for run in runs if run.tiles is not None]
     for run in counted[1:]:
         if unmatched := set(run.keys) ^ set(counted[0].keys):
             raise UserError(
                 f'{counted[0].folder} and {run.folder} were tested on different images '
-                f'({sorted(unmatched)[0]} is in one of them only): test both on the same.'
+                f'({sorted(unmatched)[0]} is in only one of them): test both on the same images.'
             )
         check_same_images(counted[0].on('all'), run.on('all'))
 
 
-def name_dataset(described: Mapping[str, Any] | None) -> str:
+def name_dataset(dataset: Mapping[str, Any] | None) -> str:
     """Describe a dataset in words, from its entry in ``metrics.json`` or in a config."""
-    if not described:
+    if not dataset:
         return 'not recorded'
-    if described.get('source') and described.get('target'):
-        source, target = (name_dataset(described[side]) for side in ('source', 'target'))
+    if dataset.get('source') and dataset.get('target'):
+        source, target = (name_dataset(dataset[side]) for side in ('source', 'target'))
         return f'{source}; without labels: {target}'
     words = []
     for key in ('domain', 'split'):
-        value = described.get(f'{key}s') or described.get(key) or []
+        value = dataset.get(f'{key}s') or dataset.get(key) or []
         words.append(' + '.join([value] if isinstance(value, str) else value))
-    holdout = described.get('holdout')
+    holdout = dataset.get('holdout')
     words.append(f'{holdout["part"]} part' if holdout else '')
-    name = ', '.join(filter(None, words)) or str(described.get('data_root') or described['type'])
-    return f'{name} ({many(described["images"], "image")})' if 'images' in described else name
+    name = ', '.join(filter(None, words)) or str(dataset.get('data_root') or dataset['type'])
+    return f'{name} ({many(dataset["images"], "image")})' if 'images' in dataset else name
 
 
 def rerun_command(run: TestedRun) -> str:
     """Return the command that writes ``tiles.npz`` and the predictions of a run."""
-    metrics, given = run.metrics, run.metrics.get('predictions')
+    metrics, saved = run.metrics, run.metrics.get('predictions')
     words = ['depthda', 'test', metrics['config']]
-    words += ['--predictions', given['folder']] if given else [metrics['checkpoint']['file']]
+    words += ['--predictions', saved['folder']] if saved else [metrics['checkpoint']['file']]
     words += ['--tta'] if metrics.get('tta') else []
     words += ['--work-dir', str(run.folder)]
-    words += [] if given else ['--out', str(run.folder / 'predictions')]
+    words += [] if saved else ['--out', str(run.folder / 'predictions')]
     if options := metrics.get('cfg_options'):
         words += ['--cfg-options', *(f'{key}={value}' for key, value in options.items())]
     return shlex.join(words)

@@ -14,29 +14,31 @@ Palette = list[list[int]] | None
 
 def score_section(runs: Sequence[TestedRun], palette: Palette) -> Section:
     """Return tables for each group of images on which all runs were scored."""
-    known = [run.report['groups'] for run in runs]
-    groups = [name for name in known[0] if all(name in group for group in known)]
+    by_run = [run.report['groups'] for run in runs]
+    groups = [name for name in by_run[0] if all(name in of_run for of_run in by_run)]
     panels = []
     for name in groups:
-        members = [group[name] for group in known]
+        members = [of_run[name] for of_run in by_run]
         images, pixels = many(members[0]['images'], 'image'), members[0]['pixels']
         heading = tag('h3', f'{name}: {images}, {many(pixels, "labelled pixel")}')
         one = len(runs) == 1
         tables = _one_run(members[0], palette) if one else _comparison(runs, members, palette)
         panels.append((name, join(heading, tables)))
     text = (
-        'In per cent. A class that is neither in the truth nor in the prediction has no score (–).'
+        'Scores are in per cent. A class that is neither in the labels nor in the prediction has '
+        'no score (–).'
     )
     if len(runs) > 1:
-        text += f' The best score of a row is bold; differences (Δ) are to {runs[0].name}.'
+        text += ' The best score of each row is bold. Differences (Δ) are relative to '
+        text += f'{runs[0].name}.'
     summary = _summary(runs, groups) if len(groups) > 1 else None
     body = tag('p', text), summary, html.switch('Images', panels)
     return html.section('Scores per class', 'scores', *body)
 
 
-def class_head(name: str, place: int, palette: Palette) -> Markup:
+def class_head(name: str, index: int, palette: Palette) -> Markup:
     """Return the heading cell of a row: a class with its colour."""
-    return tag('th', html.swatch(palette[place]) if palette else None, name, scope='row')
+    return tag('th', html.swatch(palette[index]) if palette else None, name, scope='row')
 
 
 def _one_run(group: Group, palette: Palette) -> Markup:
@@ -48,9 +50,9 @@ def _one_run(group: Group, palette: Palette) -> Markup:
         body.append(tag('tr', class_head(name, i, palette), cells, last))
     cells = [tag('td', number(means.get(_mean_name(key)))) for key in keys]
     foot = tag('tr', tag('th', 'mean', scope='row'), cells, tag('td'))
-    heads = html.column_heads('class', *keys, 'share of truth', None)
-    rest = [f'{key} {number(means[key])}' for key in ('OA', 'Kappa') if key in means]
-    below = tag('p', ' · '.join(rest), class_='figures') if rest else None
+    heads = html.column_heads('class', *keys, 'share of labels', None)
+    others = [f'{key} {number(means[key])}' for key in ('OA', 'Kappa') if key in means]
+    below = tag('p', ' · '.join(others), class_='figures') if others else None
     return join(html.table('Scores per class', heads, body, foot), below)
 
 
@@ -61,7 +63,7 @@ def _comparison(runs: Sequence[TestedRun], members: Sequence[Group], palette: Pa
         for i, name in enumerate(runs[0].classes):
             rows = [group['per_class'][name] for group in members]
             values = [row[key] for row in rows]
-            drawn = html.bars((place, value or 0) for place, value in enumerate(values))
+            drawn = html.bars((index, value or 0) for index, value in enumerate(values))
             cells = [_share(rows[0], members[0]), _compared(values), drawn]
             body.append(tag('tr', class_head(name, i, palette), cells))
         means = {f'mean ({_mean_name(key)})': _mean_name(key)}
@@ -71,7 +73,7 @@ def _comparison(runs: Sequence[TestedRun], members: Sequence[Group], palette: Pa
         for title, name in means.items():
             cells = _compared([group['means'].get(name) for group in members])
             feet.append(tag('tr', tag('th', title, scope='row'), tag('td'), cells))
-        heads = html.column_heads('class', 'share of truth', *_columns(runs), None)
+        heads = html.column_heads('class', 'share of labels', *_columns(runs), None)
         scores = html.table(f'{key} per class', heads, body, feet)
         panels.append((key, join(tag('h4', key), scores)))
     return html.switch('Score', panels)
@@ -96,9 +98,9 @@ def _columns(runs: Sequence[TestedRun]) -> list[Markup]:
 
 
 def _compared(values: Sequence[float | None]) -> list[Markup]:
-    known = [value for value in values if value is not None]
-    # Scores that are printed alike are equally good, so all of them are bold.
-    best = {number(max(known))} if known else set()
+    defined = [value for value in values if value is not None]
+    # Scores that look equal when printed are all bold.
+    best = {number(max(defined))} if defined else set()
     cells = []
     for i, value in enumerate(values):
         leads = value is not None and number(value) in best
@@ -128,16 +130,16 @@ def confusion_section(runs: Sequence[TestedRun]) -> Section:
     headline = runs[0].report['headline']
     text = '' if headline == 'all' else f'Images: {headline}. '
     text += (
-        'Rows are the truth, columns the prediction. Each cell is its share of the row in per '
-        'cent, so the diagonal is the recall. Point at a cell to see the pixel counts.'
+        'Rows are the labels, and columns the predictions. Each cell shows its share of the row in '
+        'per cent, so the diagonal is the recall. Point at a cell to see the pixel counts.'
     )
     matrices = tag('div', [_matrix(i, run) for i, run in enumerate(runs)], class_='matrices')
     return html.section('Confusion matrix', 'confusion', tag('p', text), matrices)
 
 
-def _matrix(place: int, run: TestedRun) -> Markup:
+def _matrix(index: int, run: TestedRun) -> Markup:
     headline = run.report['groups'][run.report['headline']]
-    corner = tag('td', 'truth ↓ prediction →', class_='corner')
+    corner = tag('td', 'label ↓ prediction →', class_='corner')
     heads = [tag('th', tag('span', name), scope='col', class_='turned') for name in run.classes]
     body = []
     for name, row in zip(run.classes, headline['confusion_matrix'], strict=True):
@@ -146,12 +148,13 @@ def _matrix(place: int, run: TestedRun) -> Markup:
         body.append(tag('tr', tag('th', name, scope='row'), cells))
     label = f'Confusion matrix of {run.name}'
     matrix = html.table(label, [corner, *heads], body, class_='heat')
-    return tag('figure', tag('figcaption', html.key_mark(place), run.name), matrix)
+    return tag('figure', tag('figcaption', html.key_mark(index), run.name), matrix)
 
 
-def _cell(truth: str, prediction: str, count: int, total: int) -> Markup:
+def _cell(label: str, prediction: str, count: int, total: int) -> Markup:
     share = 100 * count / total if total else None
     strength = 'strong' if (share or 0) >= 70 else 'middle' if (share or 0) >= 55 else None
-    what = f'{truth} predicted as {prediction}' if truth != prediction else f'{truth} recognised'
-    title = f'{what}: {count:,} of {total:,} pixels ({number(share)} %)'
+    text = f'{label} predicted as {prediction}'
+    text = f'{label} predicted correctly' if label == prediction else text
+    title = f'{text}: {count:,} of {total:,} pixels ({number(share)} %)'
     return tag('td', number(share, 1), title=title, style=f'--v:{share or 0:.1f}%', class_=strength)

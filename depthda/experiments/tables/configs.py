@@ -22,13 +22,13 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 def read_config(path: str) -> Config:
     """Return a copy of the config in a file; an unchanged file is read only once."""
-    found = current_path(path)
-    if not found.is_file():
+    file = current_path(path)
+    if not file.is_file():
         raise UserError(
-            f'the table names the config {path}, which does not exist below {Path.cwd()}: run the '
-            'tool from the folder where the paths of the table begin.'
+            f'the config {path} of the table does not exist in {Path.cwd()}: run the command in '
+            'the folder to which the paths of the table are relative.'
         )
-    return copy.deepcopy(_read(str(found), found.stat().st_mtime_ns))
+    return copy.deepcopy(_read(str(file), file.stat().st_mtime_ns))
 
 
 @functools.lru_cache(maxsize=512)
@@ -40,8 +40,8 @@ def resolved_config(step: ChainStep) -> Config:
     """Return the config of a step with its overrides; only ``{seed}`` is filled, with 0."""
     cfg = read_config(step.train or step.test)
     # The other placeholders stay as text; the config needs a number for the seed.
-    kept = {name: '{' + name + '}' for name in _PLACEHOLDERS}
-    apply_overrides(cfg, resolve(step.options, kept | {'seed': 0}))
+    unfilled = {name: '{' + name + '}' for name in _PLACEHOLDERS}
+    apply_overrides(cfg, resolve(step.options, unfilled | {'seed': 0}))
     return cfg
 
 
@@ -64,13 +64,13 @@ def resolve(options: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
 
 
 def test_classes(cfg: Config) -> tuple[str, ...]:
-    """Return the classes of the tested dataset; an empty tuple if only its files name them."""
+    """Return the classes of the tested dataset; an empty tuple if the config does not name them."""
     dataset = cfg.test_dataloader.dataset
-    if given := dataset.get('metainfo'):
-        return tuple(given['classes'])
+    if metainfo := dataset.get('metainfo'):
+        return tuple(metainfo['classes'])
     with DefaultScope.overwrite_default_scope('mmseg'):
-        known = getattr(DATASETS.get(dataset.type), 'METAINFO', {})
-    return tuple(known.get('classes') or ())
+        metainfo = getattr(DATASETS.get(dataset.type), 'METAINFO', {})
+    return tuple(metainfo.get('classes') or ())
 
 
 def data_roots(cfg: Config) -> dict[str, str]:

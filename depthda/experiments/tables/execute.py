@@ -49,7 +49,7 @@ def execute(
     threads = str(max((os.cpu_count() or 1) // jobs, 1))
     environment = {'OMP_NUM_THREADS': threads, **os.environ, 'PYTHONUNBUFFERED': '1'}
 
-    def work(slot: int) -> None:
+    def run_batches(slot: int) -> None:
         for batch in batches:
             if stop.is_set():
                 return
@@ -59,7 +59,7 @@ def execute(
                 write_json(run.folder / 'run.json', run.describe())
                 (run.folder / 'failed.json').unlink(missing_ok=True)  # from an earlier attempt
             gpu = {'CUDA_VISIBLE_DEVICES': gpus[slot % len(gpus)]} if gpus else {}
-            for run, error in _do(batch, environment | gpu, stop, follow):
+            for run, error in _run_batch(batch, environment | gpu, stop, follow):
                 with lock:
                     if error is not None:
                         failed.append((run, error))
@@ -67,18 +67,18 @@ def execute(
 
     with ThreadPoolExecutor(jobs) as pool:
         try:
-            list(pool.map(work, range(jobs)))
+            list(pool.map(run_batches, range(jobs)))
         finally:
             stop.set()  # after Ctrl-C or an error here, the other slots end their workers
     return failed
 
 
-def _do(
+def _run_batch(
     batch: Sequence[Run], environment: dict[str, str], stop: threading.Event, follow: Follow
 ) -> Iterator[tuple[Run, str | None]]:
     """Start a worker for a batch; yield each run when it ends, with its error.
 
-    If a worker dies, the run that it was doing fails, and another worker does the rest.
+    If a worker dies, its current run fails, and another worker does the runs after it.
     """
     logs = {run: _Tail(run.folder / 'output.log') for run in batch}
     waiting = list(batch)
@@ -110,7 +110,7 @@ def _do(
         while waiting:
             run = waiting.pop(0)
             if died and not _has_ended(run):
-                error = f'its process died (status {process.returncode})'
+                error = f'the worker process died (status {process.returncode})'
                 output = '\n'.join(last_lines(run.folder / 'output.log', 12)) or output
                 write_json(run.folder / 'failed.json', {'error': error, 'output': output})
                 yield run, error
@@ -127,17 +127,17 @@ class _Tail:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._at = path.stat().st_size if path.is_file() else 0
+        self._offset = path.stat().st_size if path.is_file() else 0
 
     def steps(self) -> Iterator[tuple[str, int, int, float | None]]:
         if not self._path.is_file():
             return
         with open(self._path, encoding='utf-8', errors='replace') as file:
-            file.seek(self._at)
+            file.seek(self._offset)
             text = file.read()
-        whole = text.rfind('\n') + 1
-        self._at += len(text[:whole].encode())
-        for line in text[:whole].splitlines():
-            if found := _STEP.search(line):
-                loss = float(found[4]) if found[4] else None
-                yield found[1], int(found[2]), int(found[3]), loss
+        lines = text[: text.rfind('\n') + 1]  # the last line may be incomplete
+        self._offset += len(lines.encode())
+        for line in lines.splitlines():
+            if match := _STEP.search(line):
+                loss = float(match[4]) if match[4] else None
+                yield match[1], int(match[2]), int(match[3]), loss

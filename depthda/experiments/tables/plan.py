@@ -32,8 +32,8 @@ DECIDING = (
 class Run:
     """The training (or chain) and test of one row, world and seed.
 
-    The folder's name ends with a hash of everything that affects the result. So a finished run is
-    found again, and a run with other settings gets a new folder next to the old one.
+    The name of the folder ends with a hash of everything that affects the result. A finished run
+    is therefore found again, and a run with other settings gets a new folder next to the old one.
     """
 
     table: str
@@ -45,7 +45,7 @@ class Run:
     folder: Path
     data: Path | None  # the synthetic dataset, which is made before the run
     missing: str | None  # a data folder that the run needs and that does not exist
-    pretraining: 'Run | None' = None  # the run that gives this one its initial weights
+    pretraining: 'Run | None' = None  # the run that trains the initial weights
 
     @property
     def title(self) -> str:
@@ -55,10 +55,10 @@ class Run:
     @property
     def result(self) -> dict[str, Any] | None:
         """The result of the run, with the server's scores if they have been recorded."""
-        found = read_json(self.folder / 'result.json')
-        if found and (score := read_json(self.folder / 'score.json')):
-            found |= {'state': 'done', 'scores': score['scores'], 'recorded': score['recorded']}
-        return found
+        result = read_json(self.folder / 'result.json')
+        if result and (score := read_json(self.folder / 'score.json')):
+            result |= {'state': 'done', 'scores': score['scores'], 'recorded': score['recorded']}
+        return result
 
     @property
     def error(self) -> str | None:
@@ -109,10 +109,12 @@ def _plan(
     finished: Mapping[str, Path],
 ) -> Run:
     if row.sample is not None and world is None:
-        raise UserError(f'row {row.name!r} uses a synthetic dataset: give the table its worlds.')
+        raise UserError(
+            f'row {row.name!r} uses a synthetic dataset, but the table has no worlds: set worlds.'
+        )
     if row.pretrained and world == row.pretrained.world:
         raise UserError(
-            f'row {row.name!r} is tested on world {world}, which its pretraining has seen: take '
+            f'row {row.name!r} is tested on world {world}, which its pretraining has seen: use '
             'another world.'
         )
     if smoke:
@@ -126,12 +128,12 @@ def _plan(
     return _run(table.name, row, world, seed, steps, out, smoke, finished)
 
 
-def _pretraining(given: Pretraining, *place: Any, smoke: bool) -> Run:
-    name = Path(given.config).stem
-    row = Row(name, 'pretraining', given.config, sample=given.sample, protocol='pretraining')
+def _pretraining(settings: Pretraining, out: Path, smoke: bool, finished: Mapping) -> Run:
+    config, sample = settings.config, settings.sample
+    row = Row(Path(config).stem, 'pretraining', config, sample=sample, protocol='pretraining')
     row = smoke_row(row) if smoke else row
     step = _with_row(row, ChainStep(train=row.config))
-    return _run('pretraining', row, given.world, 0, (step,), *place)
+    return _run('pretraining', row, settings.world, 0, (step,), out, smoke, finished)
 
 
 def _run(
@@ -144,24 +146,24 @@ def _run(
     smoke: bool,
     finished: Mapping[str, Path],
 ) -> Run:
-    before = row.pretrained and _pretraining(row.pretrained, out, smoke, finished, smoke=smoke)
+    pretraining = row.pretrained and _pretraining(row.pretrained, out, smoke, finished)
     identity = [world, seed, row.sample, [_identity(step) for step in steps]]
-    identity += [before.hash] if before else []
+    identity += [pretraining.hash] if pretraining else []
     content = json.dumps(identity, sort_keys=True, default=repr)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
-    place = f'seed-{seed}' if world is None else f'world-{world}_seed-{seed}'
-    folder = out / table / row.name / f'{place}-{digest}'
+    prefix = f'seed-{seed}' if world is None else f'world-{world}_seed-{seed}'
+    folder = out / table / row.name / f'{prefix}-{digest}'
     if not (folder / 'result.json').is_file():
-        # The run may have been finished for another table, or stopped while the table or the row
+        # Perhaps the run was finished for another table, or stopped when the table or the row still
         # had its former name.
         former = out.joinpath(*former_names(table, row.name), folder.name)
         stopped = former if former.is_dir() and not folder.is_dir() else folder
         folder = finished.get(folder.name, stopped)
     data = None if row.sample is None else sample_folder(out, world, row.sample)
-    used = [resolved_config(step) for step in steps if not (step.tool or smoke)]
-    roots = [root for cfg in used for root in data_roots(cfg).values() if '{' not in root]
+    cfgs = [resolved_config(step) for step in steps if not (step.tool or smoke)]
+    roots = [root for cfg in cfgs for root in data_roots(cfg).values() if '{' not in root]
     missing = next((root for root in roots if not Path(root).is_dir()), None)
-    return Run(table, row, world, seed, steps, digest, folder, data, missing, before)
+    return Run(table, row, world, seed, steps, digest, folder, data, missing, pretraining)
 
 
 def _check_best(row: Row, steps: Sequence[ChainStep]) -> None:
@@ -172,8 +174,8 @@ def _check_best(row: Row, steps: Sequence[ChainStep]) -> None:
         hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
         if not hook.get('save_best') or cfg.get('val_dataloader') is None:
             raise UserError(
-                f"row {row.name!r} tests the 'best' checkpoint, and its training saves none: "
-                'set default_hooks.checkpoint.save_best and a validation, or take the last.'
+                f"row {row.name!r} tests the 'best' checkpoint, but its training saves none: set "
+                "default_hooks.checkpoint.save_best and a validation, or checkpoint='last'."
             )
 
 
@@ -185,7 +187,7 @@ def _check_baseline(table: Table, row: Row, steps: Sequence[ChainStep]) -> None:
     tested = [_tested_domain(step) for step in (steps[-1], _with_row(base, _steps(base)[-1]))]
     if all(isinstance(domain, str) for domain in tested) and tested[0] != tested[1]:
         raise UserError(
-            f'row {row.name!r} is tested on {tested[0]} and its baseline {base.name!r} on '
+            f'row {row.name!r} is tested on {tested[0]}, but its baseline {base.name!r} on '
             f'{tested[1]}: name a baseline of the same direction.'
         )
 
@@ -200,17 +202,17 @@ def _check_classes(table: Table, row: Row, steps: Sequence[ChainStep]) -> None:
     names = configs.test_classes(resolved_config(steps[-1])) if steps[-1].test else ()
     for column in table.columns if names else ():
         score, dot, name = column.key.rpartition('/')[2].partition('.')
-        known = [f'{score}.{name}' for name in names]
-        if dot and f'{score}.{name}' not in known:
-            mistake = unknown_name_error('score', f'{score}.{name}', known)
+        keys = [f'{score}.{name}' for name in names]
+        if dot and f'{score}.{name}' not in keys:
+            mistake = unknown_name_error('score', f'{score}.{name}', keys)
             raise UserError(f'column {column.title!r} of row {row.name!r}: {mistake}')
 
 
 def _steps(row: Row) -> tuple[ChainStep, ...]:
     if row.steps:
         return row.steps
-    given = dict(checkpoint=row.checkpoint, against=row.against, tta=row.tta)
-    test = ChainStep(test=row.config, options=row.test_options, **given)
+    fields = dict(checkpoint=row.checkpoint, against=row.against, tta=row.tta)
+    test = ChainStep(test=row.config, options=row.test_options, **fields)
     return ChainStep(train=row.config), test
 
 
@@ -236,17 +238,17 @@ def _identity(step: ChainStep) -> Any:
         content['load_partial'] = True
     # The checkpoint hook decides which checkpoints are kept, and which one is the best.
     content['checkpoint'] = cfg.get('default_hooks', {}).get('checkpoint')
-    rest = [step.name, step.of, step.checkpoint, step.against]
-    rest += ['tta'] if step.tta else []
-    return ['test' if step.test else 'train', content, *rest]
+    fields = [step.name, step.of, step.checkpoint, step.against]
+    fields += ['tta'] if step.tta else []
+    return ['test' if step.test else 'train', content, *fields]
 
 
 def find_run(runs: Sequence[Run], row: str, seed: int, world: int | None = None) -> Run:
     """Return the run of a row and seed; ``world`` is needed if the row has several."""
     if row not in (names := sorted({run.row.name for run in runs})):
         raise unknown_name_error('row', row, names)
-    found = [r for r in runs if (r.row.name, r.seed) == (row, seed) and world in (None, r.world)]
-    if len(found) != 1:
-        count = many(len(found), 'run')
-        raise UserError(f'row {row!r} has {count} of seed {seed}: name the world too.')
-    return found[0]
+    matching = [r for r in runs if (r.row.name, r.seed) == (row, seed) and world in (None, r.world)]
+    if len(matching) != 1:
+        count = many(len(matching), 'run')
+        raise UserError(f'row {row!r} has {count} with seed {seed}: name the world too.')
+    return matching[0]

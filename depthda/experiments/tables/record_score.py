@@ -29,7 +29,7 @@ def record_score(
     replace: bool = False,
     smoke: bool = False,
 ) -> Path:
-    """Write the server's scores into the folder of the run, print its row, return the file.
+    """Write the server's scores into the folder of the run, print its row, and return the file.
 
     The arguments are the options of ``depthda record-score``. ``scores`` are IoU in per cent, one
     per class in the order of the classes, or as ``NAME=VALUE``.
@@ -49,20 +49,20 @@ def record_score(
     # The server rounds to two decimals, so the two means may differ by 0.01; 0.02 leaves a margin.
     if miou is not None and not abs(mean - miou) <= 0.02:
         raise UserError(
-            f'--miou {miou:g} is not the mean of --scores, {mean:.2f}: correct the value that is '
-            'mistyped, or the order.'
+            f'--miou {miou:g} is not the mean of --scores, {mean:.2f}: correct the mistyped value '
+            'or the order of the scores.'
         )
     by_key = {f'IoU.{name}': values[name] for name in names}
     by_key['mIoU'] = mean if miou is None else miou
     path = run.folder / 'score.json'
     write_json(path, {'scores': by_key, 'recorded': recorded})
-    # Print the row as it now stands, over all its seeds.
+    # Print the updated row, over all its seeds.
     seeds = [seed] if smoke else sorted({*loaded.seeds, seed})
     runs = plan_runs(loaded, out, seeds, [0] if smoke else None, [run.row.name], smoke)
     lines = [line for line in collect(loaded, runs) if line.row.name == run.row.name]
     console = wide_console(soft_wrap=True)
-    for drawn in terminal(loaded, lines, console.width):
-        console.print(drawn, soft_wrap=False)
+    for block in terminal(loaded, lines, console.width):
+        console.print(block, soft_wrap=False)
     return path
 
 
@@ -72,7 +72,7 @@ def _submitted(run: Run, table: str | Path, replace: bool) -> dict[str, Any]:
     if result is None:
         state = f'failed ({run.error})' if run.error else f'has no result in {run.folder}'
         raise UserError(
-            f'{run.title} {state}: run it first, with depthda run-experiments {table} --only '
+            f'{run.title} {state}: run it first with depthda run-experiments {table} --only '
             f'{run.row.name} --seeds {run.seed}'
         )
     if result['state'] != 'awaiting score':
@@ -86,8 +86,8 @@ def _submitted(run: Run, table: str | Path, replace: bool) -> dict[str, Any]:
     archive = run.folder / result['submission']
     if not archive.is_file():
         raise UserError(
-            f'{archive} is missing, so what was scored is unknown: put it back, or delete '
-            f'{run.folder} and run the row again.'
+            f'{archive} is missing, so it is unknown what the server scored: restore the zip, or '
+            f'delete {run.folder} and run the row again.'
         )
     if file_hash(archive) != result['submission_sha256']:
         raise UserError(
@@ -101,12 +101,12 @@ def _parse(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:
     """Return the IoU of each class by its name."""
     named = [item for item in scores if '=' in item]
     if named and len(named) != len(scores):
-        raise UserError('--scores takes numbers only, or NAME=VALUE only: do not mix them.')
+        raise UserError('--scores needs either numbers or NAME=VALUE: do not mix them.')
     if not named and len(scores) != len(names):
         raise UserError(
             f'--scores has {many(len(scores), "value")} for '
-            f'{many(len(names), "class", "classes")}: give {", ".join(names)}, in this order '
-            '(pass the mean as --miou).'
+            f'{many(len(names), "class", "classes")}: pass {", ".join(names)}, in this order '
+            '(and the mean as --miou).'
         )
     pairs = [item.split('=', 1) for item in scores] if named else zip(names, scores, strict=True)
     values: dict[str, float] = {}
@@ -114,7 +114,7 @@ def _parse(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:
         if name not in names:
             raise unknown_name_error('class', name, names)
         if name in values:
-            raise UserError(f'--scores has {name} twice: give each class once.')
+            raise UserError(f'--scores has {name} twice: pass each class once.')
         try:
             values[name] = float(text)
         except ValueError as error:
@@ -122,9 +122,11 @@ def _parse(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:
             raise UserError(f'--scores: {text!r} for {name} is not a number: {advice}.') from error
         # Written in this form, the comparison refuses NaN too.
         if not 0 <= values[name] <= 100:
-            raise UserError(f'--scores: {text} for {name} is not between 0 and 100 per cent.')
+            raise UserError(
+                f'--scores: {text} for {name} is not between 0 and 100 per cent: correct the value.'
+            )
     if missing := [name for name in names if name not in values]:
-        raise UserError(f'--scores lacks {", ".join(missing)}: give every class.')
+        raise UserError(f'--scores lacks {", ".join(missing)}: pass every class.')
     if max(values.values()) <= 1:
-        raise UserError('--scores holds fractions, but the table is in per cent: multiply by 100.')
+        raise UserError('--scores are fractions, but the table is in per cent: multiply by 100.')
     return values

@@ -1,4 +1,4 @@
-"""Collect what a table shows of each row: means over runs, gains, state and marks."""
+"""Collect the content of each row of a table: means over runs, gains, state and marks."""
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -55,11 +55,11 @@ def collect(
     lines = []
     for row in table.rows:
         source = table.figures_of(row).name
-        found = results.get(source, {})
+        own = results.get(source, {})
         cells = tuple(_cell(table, row, column, results) for column in table.columns)
-        commits = tuple(sorted({str(result['commit']) for result in found.values()}))
-        state = row.absent or _state([run for run in runs if run.row.name == source], found)
-        lines.append(Line(row, cells, state, marks(found.values()), commits))
+        commits = tuple(sorted({str(result['commit']) for result in own.values()}))
+        state = row.absent or _state([run for run in runs if run.row.name == source], own)
+        lines.append(Line(row, cells, state, marks(own.values()), commits))
         lines += [
             line for by in contributed or {} for line in _of_others(table, row, by, contributed)
         ]
@@ -79,8 +79,8 @@ def _of_others(
         cells = tuple(_cell(table, row, column, results) for column in table.columns)
         content = files[source]
         state = f'{content["device"]}, commit {content["commit"]}'
-        found = marks(results[source].values())
-        yield Line(row, cells, state, found, (content['commit'],), f'by {by}')
+        row_marks = marks(results[source].values())
+        yield Line(row, cells, state, row_marks, (content['commit'],), f'by {by}')
 
 
 def figure(result: Mapping[str, Any], key: str) -> float | None:
@@ -105,36 +105,37 @@ def _cell(table: Table, row: Row, column: Column, results: Mapping[str, dict]) -
     base = {}
     if column.gain and row.baseline:
         base = _values(table, table.row(row.baseline), column, results)
-    places = sorted(own.keys() & base.keys(), key=str)
-    if not places:
+    keys = sorted(own.keys() & base.keys(), key=str)
+    if not keys:
         return Cell()
-    gains = [own[place] - base[place] for place in places]
-    units = independent_units([world for world, _ in places])
+    gains = [own[key] - base[key] for key in keys]
+    units = independent_units([world for world, _ in keys])
     mean, low, high = t_interval([statistics.fmean(gains[i] for i in unit) for unit in units])
     return Cell(mean, None, None if low is None else (low, high), len(gains), True)
 
 
 def _values(table: Table, row: Row, column: Column, results: Mapping[str, dict]) -> dict:
+    """Return the scores of a row in a column, by world and seed."""
     key = column.key.format(source=row.source, target=row.target)
-    found = results.get(table.figures_of(row).name, {})
-    values = {place: figure(result, key) for place, result in found.items()}
+    own = results.get(table.figures_of(row).name, {})
+    values = {pair: figure(result, key) for pair, result in own.items()}
     if column.found:
         base = table.row(row.baseline or row.name)
-        judges = results.get(table.figures_of(base).name, {})
+        baselines = results.get(table.figures_of(base).name, {})
         values = {
-            place: _mean_of_found(result, key, judges[place], base.source)
-            for place, result in found.items()
-            if place in judges
+            pair: _mean_of_found(result, key, baselines[pair], base.source)
+            for pair, result in own.items()
+            if pair in baselines
         }
-    return {place: value for place, value in values.items() if value is not None}
+    return {pair: value for pair, value in values.items() if value is not None}
 
 
 def _mean_of_found(
-    result: Mapping[str, Any], key: str, judge: Mapping[str, Any], source: str
+    result: Mapping[str, Any], key: str, baseline: Mapping[str, Any], source: str
 ) -> float | None:
-    """Return the mean IoU of ``result`` over the classes that ``judge`` finds on ``source``."""
-    names = {name.rpartition('IoU.')[2] for name in judge['scores'] if 'IoU.' in name}
-    found = [name for name in names if (figure(judge, f'{source}/IoU.{name}') or 0) >= _FOUND]
+    """Return the mean IoU of ``result`` over the classes that ``baseline`` finds on ``source``."""
+    names = {name.rpartition('IoU.')[2] for name in baseline['scores'] if 'IoU.' in name}
+    found = [name for name in names if (figure(baseline, f'{source}/IoU.{name}') or 0) >= _FOUND]
     values = [figure(result, key.replace('mIoU', f'IoU.{name}')) for name in sorted(found)]
     return mean(values)
 
@@ -142,10 +143,10 @@ def _mean_of_found(
 def _state(runs: Sequence[Run], results: Mapping[tuple, dict]) -> str:
     """Return in words how many runs of a row are missing; '' if the row is finished."""
     if not runs:
-        return 'not chosen'
+        return 'not selected'
     missing = next((run.missing for run in runs if run.missing), None)
     if missing and not results:
-        return f'data must lie in {missing}'
+        return f'needs data in {missing}'
     awaiting = sum(result['state'] == 'awaiting score' for result in results.values())
     failed = sum(run.error is not None for run in runs)
     parts = [f'{len(results)} of {many(len(runs), "run")}'] if len(results) < len(runs) else []

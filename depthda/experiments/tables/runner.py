@@ -22,14 +22,16 @@ from depthda.experiments.tables.results import collect
 from depthda.experiments.tables.samples import describe_generator, make_samples
 from depthda.experiments.tables.schedule import (
     TimeLimit,
-    by_worth,
-    each_once,
+    most_useful_first,
     shard_of,
+    unique_runs,
 )
 from depthda.experiments.tables.table import Table, load_table
 from depthda.experiments.tables.table_check import check_distinct
 from depthda.experiments.tables.text import FORMATS, draw_curve, terminal
 from depthda.io.files import atomic_path, read_json
+
+_AGAIN = 'run the same command again to continue'
 
 
 def run_table(
@@ -48,7 +50,7 @@ def run_table(
     hours: float | None = None,
     contribute: str | None = None,
 ) -> list[tuple[Run, str]]:
-    """Do the unfinished runs of a table and write the table; return failed runs with their errors.
+    """Do the unfinished runs of a table and write it; return the failed runs with their errors.
 
     The arguments are the options of ``depthda run-experiments``.
     """
@@ -56,23 +58,23 @@ def run_table(
     console = wide_console(soft_wrap=True)
     table = load_table(path, vary)
     if worlds and all(row.sample is None for row in table.rows):
-        raise UserError(f'--worlds: no row of {path} uses a synthetic dataset; leave it out.')
+        raise UserError(f'--worlds: no row of {path} uses a synthetic dataset: remove the option.')
     if contribute and smoke:
-        raise UserError('--contribute is for the figures of real runs: leave out --smoke.')
+        raise UserError('--contribute needs the scores of real runs: remove --smoke.')
     if smoke:
         seeds, worlds = seeds or table.seeds[:1], worlds or [0]
-    # Read first: a faulty file would otherwise be noticed only after hours of runs.
+    # Read now, because a faulty file would otherwise be noticed only after hours of runs.
     others = {} if smoke else contributed.read_contributed(table)
     runs = plan_runs(table, out, seeds, worlds, only, smoke)
-    chosen = shard_of(each_once(runs), shard) if shard else each_once(runs)
+    chosen = shard_of(unique_runs(runs), shard) if shard else unique_runs(runs)
     todo = [run for run in chosen if run.result is None and run.missing is None]
     limit = None
     if hours is not None:
-        todo, limit = by_worth(todo), TimeLimit(hours, runs)
-    before = each_once([run.pretraining for run in todo if run.pretraining])
-    before = [run for run in before if run.result is None]
+        todo, limit = most_useful_first(todo), TimeLimit(hours, runs)
+    pretrainings = unique_runs([run.pretraining for run in todo if run.pretraining])
+    pretrainings = [run for run in pretrainings if run.result is None]
     if dry_run:
-        _list(console, table, [*before, *(chosen if shard else runs)])
+        _list(console, table, [*pretrainings, *(chosen if shard else runs)])
         return []
     failed = []
     if not report:
@@ -80,11 +82,11 @@ def run_table(
         check_gpus(gpus)
         if smoke:
             check_real_configs(table, only, console)
-        make_data(console, [*before, *todo], jobs or os.cpu_count() or 1)
+        make_data(console, [*pretrainings, *todo], jobs or os.cpu_count() or 1)
         jobs = jobs or max(len(gpus), 1)
         # A smoke run takes seconds, most of them for imports, so a process does several.
         together = math.ceil(len(todo) / jobs) if smoke else 1
-        failed = do_runs(console, before, jobs, gpus, limit=limit) if before else []
+        failed = do_runs(console, pretrainings, jobs, gpus, limit=limit) if pretrainings else []
         failed += do_runs(console, _ready(console, todo), jobs, gpus, together, limit)
     runs = plan_runs(table, out, seeds, worlds, None, smoke)
     _write(console, table, runs, Path(out), others)
@@ -95,12 +97,12 @@ def run_table(
 
 
 def _write(console: Console, table: Table, runs: Sequence[Run], out: Path, others: Mapping) -> None:
-    """Print the table as it now stands, and write it in every format."""
+    """Print the current state of the table, and write it in every format."""
     lines = collect(table, runs, others)
     if samples := [row.sample for row in table.rows if row.sample is not None]:
         table = replace(table, caption=f'{table.caption} {describe_generator(samples)}'.strip())
-    for drawn in terminal(table, lines, console.width):
-        console.print(drawn, soft_wrap=False)
+    for block in terminal(table, lines, console.width):
+        console.print(block, soft_wrap=False)
     if table.caption:
         console.print(table.caption)
     folder = out / table.name
@@ -125,11 +127,11 @@ def say_failed(failed: Sequence[tuple[Run, str]]) -> None:
 
 def _list(console: Console, table: Table, runs: Sequence[Run]) -> None:
     for row in (row for row in table.rows if row.absent):
-        console.print(f'not here   {row.name}: {row.absent}', markup=False)
+        console.print(f'cannot run {row.name}: {row.absent}', markup=False)
     for run in runs:
-        state = f'data must lie in {run.missing}:' if run.missing else 'would run'
+        state = f'needs data in {run.missing}:' if run.missing else 'would run'
         if result := run.result:
-            state = 'finished' if result['state'] == 'done' else 'waits'
+            state = 'finished' if result['state'] == 'done' else result['state']
         console.print(f'{state:10} {run.title}: {run.folder}', markup=False)
     todo = sum(run.result is None and run.missing is None for run in runs)
     console.print(f'{todo} of {many(len(runs), "run")} would be done')
@@ -157,7 +159,8 @@ def check_real_configs(table: Table, only: Sequence[str] | None, console: Consol
                 ) from error
             built.add(key)
             millions = sum(weight.numel() for weight in model.parameters()) / 1e6
-            console.print(f'builds: {run.row.name} ({millions:.1f} M parameters)', markup=False)
+            size = f'{millions:.1f} M parameters'
+            console.print(f'model built: {run.row.name} ({size})', markup=False)
 
 
 def make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:
@@ -172,10 +175,10 @@ def make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:
 
 
 def _ready(console: Console, runs: Sequence[Run]) -> list[Run]:
-    """Return the runs whose pretraining is done or not needed; print how many are left out."""
+    """Return the runs whose pretraining is done or not needed; print the number of the others."""
     ready = [run for run in runs if run.pretraining is None or run.pretraining.result is not None]
-    if absent := len(runs) - len(ready):
-        console.print(f'{many(absent, "run")} cannot begin without their pretraining')
+    if left_out := len(runs) - len(ready):
+        console.print(f'{many(left_out, "run")} cannot start without a finished pretraining')
     return ready
 
 
@@ -189,14 +192,14 @@ def do_runs(
 ) -> list[tuple[Run, str]]:
     """Do these runs, each with a progress bar; return those that failed, with their errors.
 
-    Runs that would not end within the ``limit`` are not begun; the console shows their number.
+    Runs that would not end within the ``limit`` are not started; the console shows their number.
     """
     if not runs:
         return []
     columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn())
     columns += (TextColumn('{task.fields[state]}'), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        whole = progress.add_task('runs', total=len(runs), state='')
+        overall = progress.add_task('runs', total=len(runs), state='')
         bars: dict[Path, int] = {}
 
         def follow(run: Run, phase: str, step: int, last: int, loss: float | None) -> None:
@@ -211,25 +214,25 @@ def do_runs(
             if error is not None:
                 state = f'failed: {error}'
             elif (result := run.result) is None:
-                state = 'is being done by another process'
+                state = 'another process is doing this run'
             else:
                 score = result['scores'].get('mIoU')
                 state = result['state'] if score is None else f'mIoU {score:.2f}'
                 state += f' ({result["seconds"]:.0f} s)'
             progress.console.print(f'{run.title}: {state}', markup=False, highlight=False)
-            progress.advance(whole)
+            progress.advance(overall)
 
         fits = limit.fits if limit else lambda run: True
         try:
             failed = execute(runs, jobs, gpus, together, follow, ended, fits)
             if limit and limit.left_out:
-                rest = many(len(limit.left_out), 'run')
-                console.print(f'{rest} would not end in time; the same command does the rest')
+                count = many(len(limit.left_out), 'run')
+                console.print(f'{count} would not end in time; {_AGAIN}')
             return failed
         except KeyboardInterrupt as interrupt:
             done = sum(run.result is not None for run in runs)
             finished = f'{done} of {many(len(runs), "run")} finished'
-            interrupt.args = (f'interrupted; {finished}; the same command does the rest',)
+            interrupt.args = (f'interrupted: {finished}; {_AGAIN}',)
             raise
 
 
@@ -238,9 +241,9 @@ def check_arguments(
 ) -> None:
     check_count('--jobs', 1 if jobs is None else jobs)
     if hours is not None and not hours > 0:
-        raise UserError(f'--hours {hours:g}: take more than 0.')
+        raise UserError(f'--hours {hours:g}: use a number above 0.')
     if seeds and min(seeds) < 0:
-        raise UserError(f'--seeds {min(seeds)}: take 0 or more.')
+        raise UserError(f'--seeds {min(seeds)}: use 0 or more.')
     check_distinct('--seeds', seeds or ())
 
 
@@ -248,11 +251,11 @@ def split_gpus(words: Sequence[str]) -> list[str]:
     """Return the devices of ``--gpus 0 1`` or ``--gpus 0,1``; each run gets one of them."""
     # '--gpus 0, 1' arrives as the two words '0,' and '1'.
     ids = ','.join(words).replace(',,', ',').split(',') if words else []
-    others = [name for name in ids if not (name.isdigit() or name.startswith(('GPU-', 'MIG-')))]
-    if others:
+    wrong = [name for name in ids if not (name.isdigit() or name.startswith(('GPU-', 'MIG-')))]
+    if wrong:
         raise UserError(
-            f'--gpus {" ".join(words)}: {others[0]!r} is not a device: give numbers from 0 on, as '
-            'in --gpus 0 1, or names as nvidia-smi -L lists them.'
+            f'--gpus {" ".join(words)}: {wrong[0]!r} is not a device: use numbers, as in '
+            '--gpus 0 1, or names that nvidia-smi -L lists.'
         )
     return ids
 
@@ -264,5 +267,6 @@ def check_gpus(ids: Sequence[str]) -> None:
     for name in ids if 'CUDA_VISIBLE_DEVICES' not in os.environ else ():
         # Only numbers can be checked, not names as nvidia-smi -L lists them.
         if not count or name.isdigit() and int(name) >= count:
-            known = f'has {many(count, "GPU")}, numbered from 0' if count else 'has no GPU'
-            raise UserError(f'--gpus {name}: torch finds that this machine {known}.')
+            present = many(count, 'GPU') if count else 'no GPU'
+            advice = 'use numbers from 0' if count else 'remove --gpus'
+            raise UserError(f'--gpus {name}: torch finds {present} on this machine: {advice}.')

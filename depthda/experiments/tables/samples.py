@@ -45,15 +45,15 @@ def make_samples(
         counts = {name.capitalize(): settings.pop(name) for name in ('train', 'val', 'test')}
         chosen = make_world(domains=('urban', 'rural'), seed=world, gap=gap, **settings)
         todo.append((folder, chosen, counts, bands))
-    total, before = sum(len(plan(world, counts)) for _, world, counts, _ in todo), 0
+    total, finished = sum(len(plan(world, counts)) for _, world, counts, _ in todo), 0
     # Starting processes takes longer than drawing a few tiles.
     jobs = jobs if total > _FEW else 1
     for folder, world, counts, bands in todo:
         write_sample(
-            folder, world, counts, jobs, lambda n, at=before: progress(at + n, total), bands
+            folder, world, counts, jobs, lambda n, at=finished: progress(at + n, total), bands
         )
-        before += len(plan(world, counts))
-        progress(before, total)
+        finished += len(plan(world, counts))
+        progress(finished, total)
 
 
 def describe_generator(samples: Iterable[Mapping[str, Any]]) -> str:
@@ -70,7 +70,8 @@ def describe_generator(samples: Iterable[Mapping[str, Any]]) -> str:
 def _settings(sample: Mapping[str, Any]) -> dict[str, Any]:
     if unknown := set(sample) - set(_DEFAULTS):
         raise UserError(
-            f'a synthetic dataset has no setting {unknown.pop()!r}: use {", ".join(_DEFAULTS)}.'
+            f'a synthetic dataset has no setting {unknown.pop()!r}: choose from '
+            f'{", ".join(_DEFAULTS)}.'
         )
     settings = _DEFAULTS | dict(sample)
     return settings | {'gap': list(settings['gap'])}

@@ -10,7 +10,7 @@ from depthda.errors import UserError
 from depthda.experiments.tables.plan import Run
 
 
-def each_once(runs: Sequence[Run]) -> list[Run]:
+def unique_runs(runs: Sequence[Run]) -> list[Run]:
     """Return the runs without repeats: of runs with the same folder, the first row's is kept."""
     return list({run.folder.name: run for run in reversed(runs)}.values())[::-1]
 
@@ -21,24 +21,24 @@ def shard_of(runs: Sequence[Run], text: str) -> list[Run]:
     ``runs`` must hold the finished runs too, so that a restarted machine gets the same share. The
     runs of a row take equally long, so they go to different machines.
     """
-    found = re.fullmatch(r'(\d+)/(\d+)', text)
-    if not found or not 1 <= int(found[1]) <= int(found[2]):
+    match = re.fullmatch(r'(\d+)/(\d+)', text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
         raise UserError(f'--shard {text}: write I/N with I from 1 to N, such as 2/3.')
-    return list(runs[int(found[1]) - 1 :: int(found[2])])
+    return list(runs[int(match[1]) - 1 :: int(match[2])])
 
 
-def by_worth(runs: Sequence[Run]) -> list[Run]:
+def most_useful_first(runs: Sequence[Run]) -> list[Run]:
     """Sort runs so that a table which is stopped early is as useful as possible.
 
     The first run of each row comes first, with baselines before the rows compared with them. The
     second runs follow, and so on, so that all rows have figures of the same worlds and seeds.
     """
-    bases = {run.row.baseline for run in runs}
-    places: dict[str, int] = defaultdict(int)
+    baselines = {run.row.baseline for run in runs}
+    counts: dict[str, int] = defaultdict(int)
     ranked = []
     for run in runs:
-        ranked.append((places[run.row.name], run.row.name not in bases, len(ranked)))
-        places[run.row.name] += 1
+        ranked.append((counts[run.row.name], run.row.name not in baselines, len(ranked)))
+        counts[run.row.name] += 1
     return [runs[position] for *_, position in sorted(ranked)]
 
 
@@ -51,7 +51,7 @@ class TimeLimit:
         self.left_out: list[Run] = []
 
     def fits(self, run: Run) -> bool:
-        """Return whether a run is expected to end in time; a run of unknown length may begin."""
+        """Return whether a run is expected to end in time; a run of unknown length may start."""
         if time.monotonic() + (self.expected_seconds(run) or 0) <= self.end:
             return True
         self.left_out.append(run)
@@ -63,6 +63,6 @@ class TimeLimit:
         Return None if no run has finished.
         """
         results = [(other.row.name, other.result) for other in self.runs]
-        took = [(name, found['seconds']) for name, found in results if found]
-        own = [seconds for name, seconds in took if name == run.row.name]
-        return fmean(own or [seconds for _, seconds in took]) if took else None
+        times = [(name, result['seconds']) for name, result in results if result]
+        own = [seconds for name, seconds in times if name == run.row.name]
+        return fmean(own or [seconds for _, seconds in times]) if times else None

@@ -1,4 +1,4 @@
-"""What runs in place of a row in a smoke run: tiny models for two iterations on a tiny dataset."""
+"""Stand-ins for rows in a smoke run: tiny models for two iterations on a tiny dataset."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,18 +29,18 @@ def smoke_row(row: Row) -> Row:
     its kind in ``configs/sample``. Fields in the row's ``smoke`` override this default; a
     ``config`` or ``steps`` there replaces all of it.
     """
-    given = dict(row.smoke or {})
-    if not given.keys() & {'config', 'steps'}:
+    fields = dict(row.smoke or {})
+    if not fields.keys() & {'config', 'steps'}:
         kept = ('steps', 'options') if row.steps else ('config', 'options', 'test_options')
-        same = {key: getattr(row, key) for key in kept}
-        given = (_tiny(row) if row.sample is None else same) | given
-    if 'config' in given:
-        options = given.get('options', {})
-        given['options'] = {**options, **short_run(given['config'], options)}
-    given_steps = given.pop('steps', ())
-    steps = [s if isinstance(s, ChainStep) else ChainStep(**s) for s in given_steps]
+        own = {key: getattr(row, key) for key in kept}
+        fields = (_tiny(row) if row.sample is None else own) | fields
+    if 'config' in fields:
+        options = fields.get('options', {})
+        fields['options'] = {**options, **short_run(fields['config'], options)}
+    steps = fields.pop('steps', ())
+    steps = [step if isinstance(step, ChainStep) else ChainStep(**step) for step in steps]
     stand_in = dict(config=None, options={}, test_options={}, against=None, checkpoint=None)
-    stand_in |= given | dict(steps=tuple(_short(step) for step in steps))
+    stand_in |= fields | dict(steps=tuple(_short(step) for step in steps))
     return replace(row, **stand_in, sample={**(row.sample or {}), **SMOKE_SAMPLE})
 
 
@@ -69,7 +69,7 @@ def _short(step: ChainStep) -> ChainStep:
         return replace(step, options={**step.options, **short_run(step.train, step.options)})
     if not step.tool or step.tool[0] != _TRANSLATE:
         return step
-    # The tool builds the model that was trained, so it takes the same overrides.
+    # The tool builds the trained model, so it needs the same overrides.
     words = [f'{key}={value}'.replace(' ', '') for key, value in short_run(step.tool[1]).items()]
     option = () if '--cfg-options' in step.tool else ('--cfg-options',)
     return replace(step, tool=(*step.tool, *option, *words))

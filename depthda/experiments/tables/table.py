@@ -39,7 +39,7 @@ class Column:
 class Row:
     """One line of a table.
 
-    Exactly one of ``config``, ``steps``, ``absent`` and ``same_as`` must be given. ``smoke`` sets
+    Exactly one of ``config``, ``steps``, ``absent`` and ``same_as`` must be set. ``smoke`` sets
     fields (``config``, ``options``, ``steps``) of the row's stand-in in a smoke run, which is
     described in :func:`~.stand_in.smoke_row`.
     """
@@ -88,7 +88,7 @@ class ChainStep:
 
     ``train`` and ``test`` name a config, ``tool`` is a command line without ``python``. Text may
     hold ``{run}`` (the folder of the run), ``{data}`` (its synthetic dataset), ``{seed}`` and
-    ``{pretrained}`` (a checkpoint). A training writes to ``{run}/<name>``; a test takes the weights
+    ``{pretrained}`` (a checkpoint). A training writes to ``{run}/<name>``; a test uses the weights
     of the training named ``of``.
     """
 
@@ -144,92 +144,95 @@ def load_table(path: str | Path, vary: Sequence[str] = ()) -> Table:
         # A name without its folder is looked up among the tables that come with depthda.
         folder = path.parent if path.parent.is_dir() else config_folder() / 'tables'
         names = ', '.join(sorted(file.name for file in folder.glob('*.py')))
-        hint = f'; {folder} holds {names}' if names else ''
+        hint = f': {folder} contains {names}' if names else ''
         raise UserError(f'there is no table or config file {path}{hint}.')
     if not is_table(path):
         return replace(_read(path, sweep(path, vary)), heading='setting')
     if vary:
-        raise UserError(f'--vary is for a config, and {path} is a table: give it rows instead.')
+        raise UserError(f'--vary needs a config, but {path} is a table: add rows to it instead.')
     return _read(path, read_table(path))
 
 
-def _read(path: Path, found: dict[str, Any]) -> Table:
+def _read(path: Path, content: dict[str, Any]) -> Table:
     for key in ('title', 'columns'):
-        if key not in found:
-            raise UserError(f"the table {path} has no '{key}'.")
-    table_check.check_table(path, found)
+        if key not in content:
+            raise UserError(f"the table {path} has no '{key}': add it.")
+    table_check.check_table(path, content)
     columns = []
-    for number, head in enumerate(found['columns'], 1):
-        columns.append(_part(Column, head, f'column {number} of {path}'))
+    for number, head in enumerate(content['columns'], 1):
+        columns.append(_convert(Column, head, f'column {number} of {path}'))
         table_check.check_score(f'column {number} of {path}', columns[-1])
     # A table file may define functions with these names for its own use.
-    common = {k: found[k] for k in ('protocol', 'smoke') if k in found and not callable(found[k])}
-    rows = tuple(_row(path, common | row, found.get('sample'), columns) for row in found['rows'])
-    given = {key: tuple(found[key]) for key in ('seeds', 'worlds') if key in found}
-    if 'curve' in found:
-        given['curve'] = _part(Curve, found['curve'], f'the curve of {path}')
-    caption = found.get('caption', '')
-    table = Table(path.stem, found['title'], tuple(columns), rows, caption, **given)
-    named = [row.baseline for row in rows if row.baseline]
+    common = {key: content[key] for key in ('protocol', 'smoke') if key in content}
+    common = {key: value for key, value in common.items() if not callable(value)}
+    sample = content.get('sample')
+    rows = tuple(_row(path, common | row, sample, columns) for row in content['rows'])
+    more = {key: tuple(content[key]) for key in ('seeds', 'worlds') if key in content}
+    if 'curve' in content:
+        more['curve'] = _convert(Curve, content['curve'], f'the curve of {path}')
+    caption = content.get('caption', '')
+    table = Table(path.stem, content['title'], tuple(columns), rows, caption, **more)
+    names = [row.baseline for row in rows if row.baseline]
     for row in rows:
+        label = f'row {row.name!r} of {path}'
         if row.same_as and table.row(row.same_as).same_as:
-            label = f'row {row.name!r} of {path}'
-            raise UserError(f'{label} is same_as a row without runs: correct it.')
+            raise UserError(f'{label}: same_as names a row without runs: name a row with runs.')
         if any(column.found for column in columns) and not (row.source or row.absent):
-            raise UserError(f'row {row.name!r} of {path} has no source, which found=True needs.')
+            raise UserError(f'{label} has no source, which a column with found=True needs: add it.')
     if table.curve:
         titles = [column.title for column in columns]
         if table.curve.column not in titles:
             raise unknown_name_error('column', table.curve.column, titles)
-        named += [name for line in table.curve.lines.values() for name in line.values()]
-    for name in named:
+        names += [name for line in table.curve.lines.values() for name in line.values()]
+    for name in names:
         table.row(name)  # raises the error for an unknown row
     return table
 
 
-def _row(path: Path, given: dict, sample: Mapping | None, columns: Sequence[Column]) -> Row:
-    label = f'row {given.get("name", given.get("title", "?"))!r} of {path}'
-    row = _part(Row, given, label)
-    sources = [key for key in ('config', 'steps', 'absent', 'same_as') if given.get(key)]
+def _row(path: Path, content: dict, sample: Mapping | None, columns: Sequence[Column]) -> Row:
+    label = f'row {content.get("name", content.get("title", "?"))!r} of {path}'
+    row = _convert(Row, content, label)
+    sources = [key for key in ('config', 'steps', 'absent', 'same_as') if content.get(key)]
     if len(sources) != 1:
         raise UserError(f'{label} needs exactly one of config, steps, absent, same_as.')
     if row.protocol not in ('local', 'server'):
-        raise UserError(f'{label}: protocol must be one of local, server.')
-    paper = tuple(given.get('paper') or ())
+        raise UserError(f"{label}: protocol must be 'local' or 'server', not {row.protocol!r}.")
+    paper = tuple(content.get('paper') or ())
     if paper and len(paper) != len(columns):
         scores, heads = many(len(paper), 'paper score'), many(len(columns), 'column')
-        raise UserError(f'{label} has {scores} for {heads}: give one for each.')
+        raise UserError(f'{label} has {scores} for {heads}: write one for each column.')
     if row.baseline and row.baseline == row.name:
         raise UserError(f'{label} is its own baseline: name the row that it is compared with.')
-    steps, smoke = _steps(given, label), row.smoke or {}
+    steps, smoke = _steps(content, label), row.smoke or {}
     for part in (row, *steps):
         table_check.check_choices(label, part)
-    _part(Row, {'name': '', 'title': '', **smoke}, f'smoke of {label}')
+    _convert(Row, {'name': '', 'title': '', **smoke}, f'smoke of {label}')
     _steps(smoke, f'smoke of {label}')
     table_check.check_pretrained(label, replace(row, steps=steps))
     if row.pretrained:
-        row = replace(row, pretrained=_part(Pretraining, row.pretrained, f'pretrained of {label}'))
-        table_check.check_pretraining(f'pretrained of {label}', row.pretrained)
+        pretraining = _convert(Pretraining, row.pretrained, f'pretrained of {label}')
+        table_check.check_pretraining(f'pretrained of {label}', pretraining)
+        row = replace(row, pretrained=pretraining)
     if sample is not None or row.sample is not None:
         sample = dict(sample or {}) | dict(row.sample or {})
     return replace(row, paper=paper, steps=steps, sample=sample)
 
 
-def _steps(given: Mapping, label: str) -> tuple[ChainStep, ...]:
-    steps = enumerate(given.get('steps', ()), 1)
-    return tuple(_part(ChainStep, step, f'step {i} of {label}') for i, step in steps)
+def _steps(row: Mapping, label: str) -> tuple[ChainStep, ...]:
+    steps = enumerate(row.get('steps', ()), 1)
+    return tuple(_convert(ChainStep, step, f'step {i} of {label}') for i, step in steps)
 
 
-def _part(kind: type, given: Any, label: str) -> Any:
+def _convert(kind: type, content: Any, label: str) -> Any:
     """Convert a dict of a table file to ``kind``; refuse unknown and missing keys."""
-    known = {part.name: part.default is part.default_factory is MISSING for part in fields(kind)}
-    if not isinstance(given, Mapping):
-        raise UserError(f'{label} is {given!r}: write dict({next(iter(known))}=…, …).')
-    if others := [key for key in given if key not in known]:
-        raise UserError(f'{label}: {unknown_name_error("key", others[0], list(known))}')
-    if missing := [key for key, required in known.items() if required and key not in given]:
-        raise UserError(f'{label} has no {missing[0]!r}.')
-    return kind(**given)
+    required = {part.name: part.default is part.default_factory is MISSING for part in fields(kind)}
+    if not isinstance(content, Mapping):
+        raise UserError(f'{label} is {content!r}: write dict({next(iter(required))}=…, …).')
+    if unknown := [key for key in content if key not in required]:
+        raise UserError(f'{label}: {unknown_name_error("key", unknown[0], list(required))}')
+    if missing := [key for key, needed in required.items() if needed and key not in content]:
+        raise UserError(f'{label} has no {missing[0]!r}: add it.')
+    return kind(**content)
 
 
 def sweep(path: Path, vary: Sequence[str]) -> dict[str, Any]:
@@ -241,10 +244,10 @@ def sweep(path: Path, vary: Sequence[str]) -> dict[str, Any]:
     for item in vary:
         key, equals, text = item.partition('=')
         if not (key and equals and text):
-            raise UserError(f'--vary takes KEY=VALUE,VALUE,…, not {item!r}.')
+            raise UserError(f'--vary needs KEY=VALUE,VALUE,…, not {item!r}.')
         check_no_seed('--vary', key)
         if key in (axis[0][0] for axis in axes):
-            raise UserError(f'--vary has {key} twice: give all of its values at once, {key}=1,2.')
+            raise UserError(f'--vary has {key} twice: list all of its values together, {key}=1,2.')
         values = split_values(text)
         check_distinct(f'--vary {key}', values)
         axes.append([(key, value) for value in values])

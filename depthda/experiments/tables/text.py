@@ -15,7 +15,7 @@ from depthda.experiments.tables.table import Table
 from depthda.io.plotting import plt, save_figure
 
 _NOTES = {
-    'server': 'scored by the challenge server (the paper: as printed)',
+    'server': 'scored by the challenge server (rows of the paper: as printed)',
     'local': 'scored here, on labels that no training step saw',
 }
 
@@ -27,7 +27,7 @@ def blocks(lines: Sequence[Line]) -> list[tuple[str, list[Line]]]:
 
 
 def markdown(table: Table, lines: Sequence[Line]) -> str:
-    """Return the whole table as a Markdown page."""
+    """Return the complete table as a Markdown page."""
     parts = [f'# {table.title}', *([table.caption] if table.caption else [])]
     heads = [table.heading, 'figures', *(column.title for column in table.columns), 'runs', 'notes']
     rule = ['---', '---', *('---:' for _ in table.columns), '---:', '---']
@@ -105,19 +105,19 @@ def terminal(table: Table, lines: Sequence[Line], width: int) -> Iterator[RichTa
     several = len(blocks(lines)) > 1
     for protocol, block in blocks(lines):
         title = f'{table.title} ({protocol} protocol)' if several else table.title
-        drawn = RichTable(table.heading, 'figures', title=title, title_style='bold')
+        rich_table = RichTable(table.heading, 'figures', title=title, title_style='bold')
         for i in kept:
-            drawn.add_column(table.columns[i].title, justify='right', no_wrap=True)
-        drawn.add_column('runs', justify='right')
-        drawn.add_column('notes')
+            rich_table.add_column(table.columns[i].title, justify='right', no_wrap=True)
+        rich_table.add_column('runs', justify='right')
+        rich_table.add_column('notes')
         for section, members in groupby(block, lambda line: line.row.section):
             if section:
-                drawn.add_row(f'[bold]{section}[/]')
+                rich_table.add_row(f'[bold]{section}[/]')
             for row in (row for line in members for row in _rows(line)):
                 cells = [*row[:2], *(row[2:-2][i] for i in kept), *row[-2:]]
-                drawn.add_row(*cells, style='dim' if row[1] == 'paper' else None)
-            drawn.add_section()
-        yield drawn
+                rich_table.add_row(*cells, style='dim' if row[1] == 'paper' else None)
+            rich_table.add_section()
+        yield rich_table
 
 
 FORMATS = {'md': markdown, 'csv': comma_separated, 'tex': latex}
@@ -133,11 +133,11 @@ def _rows(line: Line) -> Iterator[list[str]]:
         yield [title, 'paper', *paper, '', remark if line.row.absent else '']
     if not (line.row.paper and line.row.absent and line.origin == 'here'):
         count = max((cell.count for cell in line.cells), default=0)
-        cells = [_show(cell) for cell in line.cells]
+        cells = [_format_cell(cell) for cell in line.cells]
         yield ['' if follows else title, line.origin, *cells, str(count or ''), remark]
 
 
-def _show(cell: Cell) -> str:
+def _format_cell(cell: Cell) -> str:
     """Format a cell as ``47.13 ± 0.42``, or a gain as ``+1.85 [0.90, 2.80]``."""
     interval = '' if cell.interval is None else ' [{:.2f}, {:.2f}]'.format(*cell.interval)
     deviation = '' if cell.std is None else f' ± {cell.std:.2f}'
@@ -151,26 +151,26 @@ def _tex(text: str) -> str:
 
 
 def draw_curve(table: Table, lines: Sequence[Line], path: Path) -> bool:
-    """Draw ``table.curve`` with its intervals or deviations; return False without any score."""
-    place = [column.title for column in table.columns].index(table.curve.column)
-    cells = {line.row.name: line.cells[place] for line in lines}
-    drawn = {}
+    """Draw ``table.curve`` with its intervals or deviations; return False if there is no score."""
+    column = [column.title for column in table.columns].index(table.curve.column)
+    cells = {line.row.name: line.cells[column] for line in lines}
+    curves = {}
     for name, rows in table.curve.lines.items():
-        known = {x: cells[row] for x, row in sorted(rows.items()) if cells[row].mean is not None}
-        drawn |= {name: known} if known else {}
-    if not drawn:
+        points = {x: cells[row] for x, row in sorted(rows.items()) if cells[row].mean is not None}
+        curves |= {name: points} if points else {}
+    if not curves:
         return False
     figure, axis = plt.subplots(figsize=(6.4, 4), layout='constrained')
-    xs = [x for known in drawn.values() for x in known]
+    xs = [x for points in curves.values() for x in points]
     # Lines are shifted a little, because error bars at the same x would hide each other.
     step = 0.012 * (max(xs) - min(xs) or 1)
-    for i, (name, known) in enumerate(drawn.items()):
-        shift = step * (i - (len(drawn) - 1) / 2)
-        shifted, means = [x + shift for x in known], [cell.mean for cell in known.values()]
-        reach = list(zip(*map(_reach, known.values()), strict=True))
+    for i, (name, points) in enumerate(curves.items()):
+        shift = step * (i - (len(curves) - 1) / 2)
+        shifted, means = [x + shift for x in points], [cell.mean for cell in points.values()]
+        lengths = list(zip(*map(_bar_lengths, points.values()), strict=True))
         style = dict(marker='o', markersize=4, capsize=3)
-        axis.errorbar(shifted, means, yerr=reach, label=name, **style)
-    if any(cell.is_gain for known in drawn.values() for cell in known.values()):
+        axis.errorbar(shifted, means, yerr=lengths, label=name, **style)
+    if any(cell.is_gain for points in curves.values() for cell in points.values()):
         axis.axhline(0, color='grey', linewidth=0.8)
     axis.margins(x=0.1)
     axis.set(xticks=sorted(set(xs)), xlabel=table.curve.x, ylabel=table.curve.column)
@@ -182,8 +182,8 @@ def draw_curve(table: Table, lines: Sequence[Line], path: Path) -> bool:
     return True
 
 
-def _reach(cell: Cell) -> tuple[float, float]:
-    """Return how far the error bar reaches down and up."""
+def _bar_lengths(cell: Cell) -> tuple[float, float]:
+    """Return the lengths of the error bar below and above the mean."""
     if cell.interval is not None:
         return cell.mean - cell.interval[0], cell.interval[1] - cell.mean
     return cell.std or 0, cell.std or 0

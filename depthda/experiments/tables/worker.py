@@ -25,7 +25,7 @@ from depthda.io.tuples import restored
 
 
 def main(folders: list[str]) -> None:
-    """Do the runs one after another; each leaves its result or its error in its folder."""
+    """Do the runs one after another; each writes its result or its error to its folder."""
     threading.Thread(target=_stop_with_the_runner, daemon=True).start()
     for folder in folders:
         _do(Path(folder))
@@ -96,12 +96,14 @@ def _scores(folder: Path, plan: dict[str, Any]) -> dict[str, Any]:
 
     metrics = read_json(folder / 'metrics.json')
     if metrics is None:
-        raise UserError(f'the steps of {plan["row"]} end without a test: add one to the table.')
+        raise UserError(
+            f'the steps of row {plan["row"]!r} end without a test: add a test step in the table.'
+        )
     verdict = judge(metrics)
     if verdict['protocol'] != plan['protocol']:
         raise UserError(
-            f'row {plan["row"]} is declared {plan["protocol"]!r}, but its test uses the '
-            f'{verdict["protocol"]!r} protocol: correct the row, or its config.'
+            f'row {plan["row"]!r} is declared {plan["protocol"]!r}, but its test uses the '
+            f'{verdict["protocol"]!r} protocol: correct the protocol of the row, or its config.'
         )
     archive = max(folder.glob('*.zip'), default=None)
     return {
@@ -126,7 +128,7 @@ def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
         status = subprocess.run([sys.executable, *command, *words[1:]]).returncode
         if status:
             last = ''.join(last_lines(folder / 'output.log', 1))
-            raise UserError(f'{" ".join(words)} ended with status {status}: {last}')
+            raise UserError(f'{" ".join(words)} failed with status {status}: {last}')
         return
     from depthda.checkpoints.loading import file_hash
     from depthda.engine.launch import test, train
@@ -137,30 +139,34 @@ def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
         train(step['train'], str(folder / step['name']), resume=True, cfg_options=options)
         return
     checkpoint = _checkpoint(folder / step['of'], step)
-    given = dict(work_dir=str(folder), out=str(folder / 'predictions'), tta=step['tta'])
+    settings = dict(work_dir=str(folder), out=str(folder / 'predictions'), tta=step['tta'])
     if not load_config(step['test'], options).test_evaluator:
         # The images have no labels. The name of the zip records the run and the weights.
         name = f'{plan["row"]}_{folder.name}_{file_hash(checkpoint)}.zip'
-        given['submission'] = str(folder / name)
+        settings['submission'] = str(folder / name)
         if step['against']:  # the test images that the zip must match
-            given['against'] = resolve({'': step['against']}, values)['']
-    test(step['test'], checkpoint, cfg_options=options, **given)
+            settings['against'] = resolve({'': step['against']}, values)['']
+    test(step['test'], checkpoint, cfg_options=options, **settings)
 
 
 def _pretrained(folder: Path) -> Path:
-    """Return the checkpoint of a pretraining, after waiting for the process that trains it."""
+    """Wait for the process that trains a pretraining, and return its checkpoint."""
     from depthda.checkpoints.loading import latest_checkpoint
 
     while not (folder / 'result.json').is_file():
         with locked(folder) as free:
             if free and not (folder / 'result.json').is_file():
-                raise UserError(f'pretraining in {folder} stopped: see output.log and run again.')
+                raise UserError(
+                    f'the pretraining in {folder} stopped: read its output.log and run the '
+                    'command again.'
+                )
         time.sleep(1)
-    if (found := latest_checkpoint(folder)) is None:
+    if (checkpoint := latest_checkpoint(folder)) is None:
         raise UserError(
-            f'{folder} has no checkpoint any more: remove its result.json and run again.'
+            f'{folder} no longer has a checkpoint: remove its result.json and run the '
+            'command again.'
         )
-    return found
+    return checkpoint
 
 
 def _checkpoint(folder: Path, step: dict[str, Any]) -> Path:
@@ -169,11 +175,11 @@ def _checkpoint(folder: Path, step: dict[str, Any]) -> Path:
 
     best = sorted(folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
     if step['checkpoint'] == 'best' and not best:
-        raise UserError(f'no best checkpoint in {folder}: set default_hooks.checkpoint.save_best.')
-    found = best[-1] if best and step['checkpoint'] != 'last' else latest_checkpoint(folder)
-    if found is None:
-        raise UserError(f'no checkpoint in {folder}: the training step before the test left none.')
-    return found
+        raise UserError(f'{folder} has no best checkpoint: set default_hooks.checkpoint.save_best.')
+    checkpoint = best[-1] if best and step['checkpoint'] != 'last' else latest_checkpoint(folder)
+    if checkpoint is None:
+        raise UserError(f'{folder} has no checkpoint: check the training step before the test.')
+    return checkpoint
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""The audit, on models and counts whose use of depth is known."""
+"""The audit of models and counts whose use of depth is known."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def audited(trained, short_run):
 def test_a_model_that_uses_depth_changes_with_each_variant(audited):
     root, findings = audited
     scores = [read_json(root / kind / 'metrics.json')['scores'] for kind in VARIANTS]
-    assert len({round(found['OA'], 6) for found in scores}) == len(VARIANTS) == 6
+    assert len({round(variant['OA'], 6) for variant in scores}) == len(VARIANTS) == 6
     assert list(findings.differences) == [kind for kind in VARIANTS if kind != 'as-is']
     for kind, result in findings.differences.items():
         other = read_json(root / kind / 'metrics.json')['scores']
@@ -62,28 +62,28 @@ def test_the_page_has_the_sentences_and_the_difference_of_every_class(audited):
     assert 'depthda audit configs/sample' in text
 
 
-def test_a_model_that_ignores_depth_is_found(trained, short_run, capsys):
-    """The same weights, with every path from the depth encoder to the head cut."""
+def test_a_model_that_ignores_depth_is_reported(trained, short_run, capsys):
+    """The weights of the depth encoder are zero, so depth cannot reach the head."""
     checkpoint = torch.load(trained / 'iter_4.pth', weights_only=True)
     for name, weight in checkpoint['state_dict'].items():
         if name.startswith('backbone.depth') and name.endswith(('weight', 'bias')):
             weight.zero_()
     torch.save(checkpoint, trained / 'blind.pth')
-    kinds, place = ['shuffle', 'zero'], str(trained / 'blind')
-    options = dict(kinds=kinds, work_dir=place, cfg_options=short_run)
+    kinds, work_dir = ['shuffle', 'zero'], str(trained / 'blind')
+    options = dict(kinds=kinds, work_dir=work_dir, cfg_options=short_run)
     findings = audit(CONFIG, trained / 'blind.pth', **options)
-    assert findings.sentences[0].startswith('This model does not use depth: no replacement of it')
+    assert findings.sentences[0].startswith('This model does not use depth: no replacement of')
     assert findings.sentences[0] in capsys.readouterr().out
 
 
-def test_a_model_without_depth_says_so(trained_once, tmp_path, short_run):
+def test_a_model_without_depth_is_reported(trained_once, tmp_path, short_run):
     checkpoint = trained_once('upernet_tiny_u2r') / 'iter_4.pth'
     options = dict(kinds=['flat'], work_dir=str(tmp_path), cfg_options=short_run)
     findings = audit('configs/sample/upernet_tiny_u2r.py', checkpoint, **options)
-    assert findings.sentences[0] == 'This model takes no depth at the test.'
+    assert findings.sentences[0] == 'This model reads no depth during a test.'
 
 
-def test_given_predictions_are_audited_as_the_model_is(audited, short_run, tmp_path):
+def test_saved_predictions_give_the_same_audit_as_their_model(audited, short_run, tmp_path):
     root, findings = audited
     checkpoint = root.parent / 'iter_4.pth'
     maps = {}
@@ -94,10 +94,9 @@ def test_given_predictions_are_audited_as_the_model_is(audited, short_run, tmp_p
             step = 'test_dataloader.dataset.pipeline.1'
             options |= {f'{step}.type': 'LoadControlDepth', f'+{step}.by': 'none'}
         run_test(CONFIG, checkpoint, str(tmp_path / 'run'), out=maps[kind], cfg_options=options)
-    given = dict(predictions=maps, work_dir=str(tmp_path), cfg_options=short_run)
-    found = audit(CONFIG, **given)
+    saved = audit(CONFIG, predictions=maps, work_dir=str(tmp_path), cfg_options=short_run)
     expected = findings.differences['zero']['per_class']
-    assert found.differences['zero']['per_class'] == expected
+    assert saved.differences['zero']['per_class'] == expected
     with pytest.raises(UserError, match='as-is=DIR'):
         audit(CONFIG, predictions={'zero': maps['zero']}, cfg_options=short_run)
 
@@ -106,7 +105,7 @@ def test_a_pipeline_without_depth_and_an_audit_of_nothing_are_refused(trained, s
     options = short_run | {'test_dataloader.dataset.pipeline': [dict(type='LoadImageFromFile')]}
     with pytest.raises(UserError, match='LoadDepth'):
         audit(CONFIG, trained / 'iter_4.pth', kinds=['zero'], cfg_options=options)
-    with pytest.raises(UserError, match='at least one variant besides as-is'):
+    with pytest.raises(UserError, match='at least one in addition to as-is'):
         audit(CONFIG, trained / 'iter_4.pth', kinds=['as-is'], cfg_options=short_run)
     for words, message in (
         (['zero'], 'write KIND=DIR'),
@@ -118,11 +117,11 @@ def test_a_pipeline_without_depth_and_an_audit_of_nothing_are_refused(trained, s
 
 
 @pytest.fixture
-def made(audited, tmp_path):
-    """Return a function that writes tests whose counts are given: rows truth, columns found."""
+def find_in(audited, tmp_path):
+    """Return a function that writes tests with these confusion matrices and audits them."""
     root, _ = audited
 
-    def make(**counts):
+    def write_and_find(**counts):
         for kind, matrix in counts.items():
             folder = tmp_path / kind
             folder.mkdir()
@@ -139,45 +138,45 @@ def made(audited, tmp_path):
             write_json(folder / 'metrics.json', metrics)
         return find(tmp_path, list(counts))
 
-    return make
+    return write_and_find
 
 
 GOOD, BAD = [[90, 10], [10, 90]], [[90, 10], [90, 10]]
 
 
-def test_the_sentence_says_what_the_counts_say(made):
-    findings = made(**{'as-is': GOOD, 'zero': BAD, 'grey': GOOD})
+def test_the_sentence_agrees_with_the_counts(find_in):
+    findings = find_in(**{'as-is': GOOD, 'zero': BAD, 'grey': GOOD})
     before = (90 / 110 + 90 / 110) / 2 * 100
     after = (90 / 190 + 10 / 110) / 2 * 100
     assert findings.sentences[0] == (
-        f'This model leans on depth: with no depth anywhere, mIoU falls from {before:.2f} to '
-        f'{after:.2f} (−{before - after:.2f} [−{before - after:.2f}, −{before - after:.2f}]), most '
-        f'for building (−{900 / 11 - 100 / 11:.2f}).'
+        f'This model relies on depth: with no depth anywhere, mIoU falls from {before:.2f} to '
+        f'{after:.2f} (−{before - after:.2f} [−{before - after:.2f}, −{before - after:.2f}]), and '
+        f'the IoU of building falls most (−{900 / 11 - 100 / 11:.2f}).'
     )
     assert 'changes mIoU by 0.00 [0.00, 0.00]' in findings.sentences[1]
 
 
-def test_depth_that_harms_is_said_to_harm(made):
-    sentence = made(**{'as-is': BAD, 'zero': GOOD}).sentences[0]
+def test_depth_that_harms_is_reported(find_in):
+    sentence = find_in(**{'as-is': BAD, 'zero': GOOD}).sentences[0]
     assert sentence.startswith(
         'Depth harms this model on these images: with no depth anywhere, mIoU rises from '
     )
 
 
-def test_a_certain_loss_is_a_loss_beside_an_uncertain_larger_one(made, monkeypatch):
+def test_a_certain_loss_is_reported_although_an_uncertain_one_is_larger(find_in, monkeypatch):
     slightly, worse = [[90, 10], [20, 80]], BAD
     monkeypatch.setattr(
         'depthda.experiments.audit.audit.certain', lambda row: row['difference'] > -20
     )
-    sentence = made(**{'as-is': GOOD, 'flat': slightly, 'zero': worse}).sentences[0]
-    assert sentence.startswith('This model leans on depth: with equal depth everywhere, mIoU falls')
+    sentence = find_in(**{'as-is': GOOD, 'flat': slightly, 'zero': worse}).sentences[0]
+    assert sentence.startswith('This model relies on depth: with equal depth everywhere, mIoU fal')
 
 
 def test_no_page_mixes_two_audits(audited, short_run, tmp_path):
     root, _ = audited
     shutil.copytree(root, tmp_path / 'audit')
-    given = dict(work_dir=str(tmp_path), cfg_options=short_run)
-    audit(CONFIG, root.parent / 'iter_2.pth', kinds=['zero'], **given)
+    options = dict(work_dir=str(tmp_path), cfg_options=short_run)
+    audit(CONFIG, root.parent / 'iter_2.pth', kinds=['zero'], **options)
     kinds = {path.name for path in (tmp_path / 'audit').iterdir() if path.is_dir()}
     assert kinds == {'as-is', 'zero'}
 
@@ -190,13 +189,13 @@ def test_what_cannot_be_audited_is_refused_before_any_test(trained, short_run, t
     (maps / '0.png').touch()
     one, none = ({'as-is': str(maps), 'zero': str(other)} for other in (maps, tmp_path / 'no'))
     for config, options, message in (
-        (CONFIG, dict(block=0), '--block 0: give a whole number from 1.'),
+        (CONFIG, dict(block=0), '--block 0: use 1 or more.'),
         ('configs/pretraining/dates_resnet-tiny.py', dict(cfg_options=None), 'no labelled'),
         (f'{CONFIG[:-3]}-server.py', dict(cfg_options=None), 'no labelled'),
-        (CONFIG, dict(cfg_options=control), 'replaces depth already'),
-        (CONFIG, dict(checkpoint=None, predictions=one), 'as-is and zero are one folder'),
-        (CONFIG, dict(checkpoint=None, predictions=none), 'no maps are there'),
+        (CONFIG, dict(cfg_options=control), 'already replaces depth'),
+        (CONFIG, dict(checkpoint=None, predictions=one), 'as-is and zero are the same folder'),
+        (CONFIG, dict(checkpoint=None, predictions=none), 'missing or empty'),
     ):
-        given = dict(checkpoint=checkpoint, work_dir=str(tmp_path / 'new'), cfg_options=short_run)
-        assert message in refusal(audit, config, **given | options)
+        common = dict(checkpoint=checkpoint, work_dir=str(tmp_path / 'new'), cfg_options=short_run)
+        assert message in refusal(audit, config, **common | options)
     assert not (tmp_path / 'new').exists()

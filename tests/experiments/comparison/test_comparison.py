@@ -21,14 +21,14 @@ TARGET = {'data_root': 'data', 'domains': ['Rural'], 'splits': ['Test'], 'images
 
 
 def make_tiles(skill, world=0, noise=0, images=6, classes=CLASSES, domains=('Rural',), first=8):
-    """Draw counts of a model that is right with probability ``skill``; each world has its truth."""
+    """Draw counts of a model that is correct with probability ``skill``; labels depend on world."""
     size = len(classes)
-    truth = np.random.default_rng(100 + world).multinomial(900, [1 / size] * size, images)
+    labels = np.random.default_rng(100 + world).multinomial(900, [1 / size] * size, images)
     rng = np.random.default_rng([noise, int(1e6 * skill)])
     wrong = (1 - skill) / (size - 1)
     shares = np.full((size, size), wrong) + np.eye(size) * (skill - wrong)
     counts = np.zeros((images, size + 1, size), np.int64)
-    for tile, row in zip(counts, truth, strict=True):
+    for tile, row in zip(counts, labels, strict=True):
         tile[:-1] = [rng.multinomial(n, share) for n, share in zip(row, shares, strict=True)]
         tile[-1, 0] = 5
     names = [f'/data/Test/images_png/{first + i}.png' for i in range(images)]
@@ -38,7 +38,7 @@ def make_tiles(skill, world=0, noise=0, images=6, classes=CLASSES, domains=('Rur
 
 
 def make_run(folder, skill, seed=0, world=None, result=True, tiles=None, headline=None, **metrics):
-    """Write a run's folder as the real writers do, with given ``tiles`` or with random ones."""
+    """Write a run's folder as the real writers do, with ``tiles`` or with random ones."""
     tiles = tiles or make_tiles(skill, world or 0, noise=seed or 0)
     save_tiles(folder / 'tiles.npz', tiles)
     metric = SegmentationMetric(headline=headline)
@@ -103,7 +103,7 @@ def test_worlds_are_the_units_if_there_are_several(tmp_path):
     assert result['unit'] == 'world' and over['n'] == 3
     assert over['high'] - over['low'] == pytest.approx(2 * half)
     assert result['tiles'] == [6, 6, 6]
-    assert title(result) == 'IoU in % on all: 6 pairs of runs, 6 images a world'
+    assert title(result) == 'IoU in % on all: 6 pairs of runs, 6 images per world'
     assert any('3 worlds' in line for line in explain(result, per_class=False))
 
 
@@ -122,7 +122,7 @@ def test_a_class_that_never_occurs_has_no_score(tmp_path):
     assert '| barren | – | – | – | – | – |' in markdown(result, per_class=True)
 
 
-def test_the_group_is_the_headline_or_the_one_given(tmp_path):
+def test_the_group_is_the_headline_or_the_chosen_one(tmp_path):
     tiles = {n: make_tiles(s, domains=('Rural', 'Urban')) for n, s in (('a', 0.6), ('b', 0.7))}
     for name, counts in tiles.items():
         make_run(tmp_path / name, 0, tiles=counts, headline='Urban')
@@ -134,7 +134,7 @@ def test_the_group_is_the_headline_or_the_one_given(tmp_path):
     with pytest.raises(UserError, match="a: 'Val' is not a group.*Rural, Urban, Test"):
         compare(a, b, 'Val')
     make_run(tmp_path / 'b', 0, tiles=tiles['b'], headline='Rural')
-    with pytest.raises(UserError, match=r'\(Rural, Urban\): give --group'):
+    with pytest.raises(UserError, match=r'\(Rural, Urban\): choose one with --group'):
         compare(a, b)
 
 
@@ -155,26 +155,27 @@ def test_what_cannot_be_compared_is_refused(tmp_path):
     a = make_run(tmp_path / 'a', 0.6)
     fewer = make_run(tmp_path / 'fewer', 0, tiles=make_tiles(0.7, images=5))
     assert re.search(
-        r'same images \(6 and 5; not in both: Rural/Test/13\)', refusal(compare, a, fewer)
+        r'same images \(6 and 5 images; not in both: Rural/Test/13\)', refusal(compare, a, fewer)
     )
     domain = make_run(tmp_path / 'urban', 0, tiles=make_tiles(0.7, domains=('Urban',)))
     assert 'same images' in refusal(compare, a, domain)
-    truth = make_run(tmp_path / 'truth', 0, tiles=make_tiles(0.7, world=1))
-    assert re.search(r'different labels on 6 images \(/data/.*/10.png', refusal(compare, a, truth))
+    labels = make_run(tmp_path / 'labels', 0, tiles=make_tiles(0.7, world=1))
+    message = refusal(compare, a, labels)
+    assert re.search(r'different labels for 6 images \(such as /data/.*/10.png', message)
     classes = make_run(tmp_path / 'classes', 0, tiles=make_tiles(0.7, classes=list('abc')))
     assert 'different classes' in refusal(compare, a, classes)
     for seed in (4, 5):
         make_run(tmp_path / 'seeds' / f'{seed}', 0.7, seed=seed)
-    text = refusal(compare, a, tmp_path / 'seeds')
-    assert re.search(r'no run of A \(seed 0\).*\(seed 4; seed 5\)', text)
+    text = 'A (seed 0) and B (seed 4; seed 5) have no world and seed in common'
+    assert text in refusal(compare, a, tmp_path / 'seeds')
     assert 'smaller --block' in refusal(compare, a, make_run(tmp_path / 'b', 0.7), block=6)
     assert 'at least 1' in refusal(compare, a, a, block=0)
-    same = f'A and B are both {a}: give the folders of two runs.'
+    same = f'A and B are both {a}: name the folders of two runs.'
     assert refusal(compare, a, tmp_path / 'b' / '..' / 'a') == same
     make_run(tmp_path / 'two' / 'x', 0.6)
     make_run(tmp_path / 'two' / 'y', 0.6)
     assert re.search(
-        r'A has two runs of seed 0, .*/x and .*/y', refusal(compare, tmp_path / 'two', a)
+        r'A has two runs with seed 0, .*/x and .*/y', refusal(compare, tmp_path / 'two', a)
     )
 
 
@@ -183,7 +184,7 @@ def test_a_single_run_is_compared_with_a_single_run_of_any_seed(tmp_path):
     a, b = make_run(tmp_path / 'a', 0.6), make_run(tmp_path / 'b', 0.7, seed=None)
     result = compare(a, b, resamples=5)
     assert result['mIoU']['difference'] == pytest.approx(miou(b) - miou(a))
-    note = 'A has seed 0 and B has an unknown seed: they are compared as a pair.'
+    note = 'A has seed 0, and B has an unknown seed. The two runs are compared as a pair.'
     assert note in result['notes'] and len(result['pairs']) == 1
 
 
@@ -197,7 +198,7 @@ def test_folders_that_are_not_tested_runs_are_refused(tmp_path):
     stale = make_run(tmp_path / 'stale', 0.6)
     save_tiles(stale / 'tiles.npz', make_tiles(0.7))
     assert re.search(
-        'of .*stale are not from the same test: test it again', refusal(compare, a, stale)
+        'in .*stale are from different tests: test the run again', refusal(compare, a, stale)
     )
     (stale / 'tiles.npz').unlink()
     assert re.search('there is no .*stale/tiles.npz', refusal(compare, a, stale))
@@ -219,28 +220,28 @@ def test_different_protocols_are_noted(tmp_path):
     honest = {'rule': 'best mIoU', 'on': SOURCE}
     assert not any('labelled images' in note for note in notes_of(tmp_path, selection=honest))
     (note,) = notes_of(tmp_path, tta=True)
-    assert note == 'the protocols differ, test-time augmentation: A False; B True.'
+    assert note == 'the protocols differ (test-time augmentation: A False; B True).'
     (note,) = notes_of(tmp_path, trained_on=SOURCE | {'splits': ['Train', 'Val']})
     assert "A domains ['Urban'], splits ['Train']," in note and "['Train', 'Val']" in note
     assert notes_of(tmp_path, trained_on=SOURCE | {'data_root': 'elsewhere'}) == []
 
 
-def test_a_checkpoint_that_was_written_anew_after_the_test_is_noted(tmp_path):
+def test_a_checkpoint_that_was_overwritten_after_the_test_is_noted(tmp_path):
     path = tmp_path / 'b/iter_4.pth'
     path.parent.mkdir()
     path.write_bytes(b'first')
     before = datetime.fromtimestamp(path.stat().st_mtime - 60, timezone.utc).isoformat()
     after = datetime.fromtimestamp(path.stat().st_mtime + 60, timezone.utc).isoformat()
-    made = dict(file='b/iter_4.pth', sha256=file_hash(path))
-    assert notes_of(tmp_path, checkpoint=made, finished=before) == []  # a copy
+    record = dict(file='b/iter_4.pth', sha256=file_hash(path))
+    assert notes_of(tmp_path, checkpoint=record, finished=before) == []  # a copy
     path.write_bytes(b'second')
-    assert notes_of(tmp_path, checkpoint=made, finished=after) == []
-    (note,) = notes_of(tmp_path, checkpoint=made, finished=before)
+    assert notes_of(tmp_path, checkpoint=record, finished=after) == []
+    (note,) = notes_of(tmp_path, checkpoint=record, finished=before)
     assert note == (
-        f'{tmp_path / "b"} was tested before its checkpoint was written anew: test it again.'
+        f'{tmp_path / "b"} was tested before its checkpoint was overwritten: test the run again.'
     )
     path.unlink()
-    assert notes_of(tmp_path, checkpoint=made, finished=before) == []
+    assert notes_of(tmp_path, checkpoint=record, finished=before) == []
 
 
 def test_different_budgets_are_noted(tmp_path):
@@ -252,7 +253,7 @@ def test_different_budgets_are_noted(tmp_path):
         folder.mkdir(parents=True)
         (folder / 'config.py').write_text(lines)
         (folder / 'scalars.json').write_text('')
-    assert notes_of(tmp_path) == ['the training budgets differ, iterations: A 100; B 200.']
+    assert notes_of(tmp_path) == ['the training budgets differ (iterations: A 100; B 200).']
 
 
 def test_runs_without_a_partner_and_unfinished_runs_are_left_out_with_a_note(tmp_path):
@@ -263,15 +264,15 @@ def test_runs_without_a_partner_and_unfinished_runs_are_left_out_with_a_note(tmp
     result = compare(tmp_path / 'a', tmp_path / 'b', resamples=5)
     assert [(pair['world'], pair['seed']) for pair in result['pairs']] == [(3, 0)]
     unfinished, only_a, only_b = result['notes']
-    assert re.search('A: .*/a/2 is not finished', unfinished)
+    assert re.search('A: .*/a/2 has not finished', unfinished)
     assert only_a.startswith('only A has world 3, seed 1:')
     assert only_b.startswith('only B has world 3, seed 3:')
     assert any('one pair cannot show' in line for line in explain(result, per_class=False))
 
 
 def test_runs_are_found_two_levels_down_and_not_inside_runs(tmp_path):
-    for place in ('row/seed-0', 'row/seed-1', 'row/seed-1/20260101_000000', 'x/y/z'):
-        make_run(tmp_path / place, 0.6)
+    for folder in ('row/seed-0', 'row/seed-1', 'row/seed-1/20260101_000000', 'x/y/z'):
+        make_run(tmp_path / folder, 0.6)
     found = [path.relative_to(tmp_path).as_posix() for path in find_runs(tmp_path)]
     assert found == ['row/seed-0', 'row/seed-1']
     assert find_runs(tmp_path / 'row' / 'seed-1') == [tmp_path / 'row' / 'seed-1']

@@ -16,7 +16,7 @@ from depthda.experiments.comparison.intervals import (
 
 
 def counts(*shape, classes=3, seed=0, absent=False):
-    """Random pixel counts ``[*shape, C + 1, C]``; with ``absent`` many classes do not occur."""
+    """Return random counts ``[*shape, C + 1, C]``; with ``absent``, many classes do not occur."""
     rng = np.random.default_rng(seed)
     drawn = rng.integers(0, 50, (*shape, classes + 1, classes))
     if absent:

@@ -8,7 +8,10 @@ from page_runs import write_data, write_run
 
 @pytest.fixture(scope='session')
 def made(tmp_path_factory) -> Path:
-    """A folder with ``data`` and the runs ``work/rgb`` (worse) and ``work/rgbd``; never changed."""
+    """Return a folder with ``data`` and the runs ``work/rgb`` (worse) and ``work/rgbd``.
+
+    No test may change it.
+    """
     root = tmp_path_factory.mktemp('page')
     write_data(root / 'data')
     write_run(root, 'rgb', wrong=0.5, depth=None, seed=1)

@@ -78,8 +78,8 @@ class Browser:
                 'Input.dispatchKeyEvent', type=kind, key=key, windowsVirtualKeyCode=code, **more
             )
 
-    def troubles(self) -> list[str]:
-        """Return everything that the console complained about."""
+    def console_messages(self) -> list[str]:
+        """Return the exceptions and messages of the console."""
         return [
             json.dumps(event['params'])
             for event in self.events
@@ -103,7 +103,7 @@ class Browser:
                 raise TimeoutError('the browser does not answer')
             part = os.read(self._read, 1 << 20)
             if not part:
-                raise EOFError('the browser has gone')
+                raise EOFError('the browser has ended')
             self._buffer += part
         message, self._buffer = self._buffer.split(b'\0', 1)
         return json.loads(message)

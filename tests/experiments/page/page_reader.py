@@ -1,4 +1,4 @@
-"""Read a page as its readers do: tables by heading, text without tags."""
+"""Read a page as a person does: tables by heading, and text without tags."""
 
 from html.parser import HTMLParser
 
@@ -6,7 +6,7 @@ _VOID = ('img', 'input', 'meta', 'link', 'br')
 
 
 class Reader(HTMLParser):
-    """Collects every table as rows of cells, every tag with its attributes, and the text."""
+    """The tables of a page as rows of cells, all tags with their attributes, and the text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -15,7 +15,7 @@ class Reader(HTMLParser):
         self.text = ''
         self._open: list[str] = []
         self.feed(text)
-        assert not self._open, f'never closed: {self._open}'
+        assert not self._open, f'tags are not closed: {self._open}'
 
     def handle_starttag(self, name, attributes):
         self.tags.append((name, dict(attributes)))

@@ -68,7 +68,7 @@ def write_run(
     seed: int = 0,
     headline: str | None = None,
 ) -> Path:
-    """Write a run folder whose predictions are wrong in the share ``wrong`` of the pixels."""
+    """Write a run folder; ``wrong`` is the share of pixels with a random prediction."""
     rng = np.random.default_rng(seed)
     folder = root / 'work' / name
     metric = SegmentationMetric(headline=headline)
@@ -77,22 +77,23 @@ def write_run(
     cells, names, counts = [], [], []
     for domain in ('Urban', 'Rural'):
         for path in sorted((root / 'data/Test' / domain / 'images_png').iterdir()):
-            truth = cv2.imread(str(path.parents[1] / 'masks_png' / path.name), 0) - 1
-            noise = rng.random(truth.shape) < wrong
-            made = np.where(noise | (truth == 255), rng.integers(0, 7, truth.shape), truth)
-            made = made.astype(np.uint8)
+            labels = cv2.imread(str(path.parents[1] / 'masks_png' / path.name), 0) - 1
+            noise = rng.random(labels.shape) < wrong
+            random = rng.integers(0, 7, labels.shape)
+            predicted = np.where(noise | (labels == 255), random, labels).astype(np.uint8)
+            tensors = torch.from_numpy(predicted), torch.from_numpy(labels)
             sample = dict(
                 img_path=str(path.relative_to(root)),
                 domain=domain,
                 split='Test',
-                pred_sem_seg=dict(data=torch.from_numpy(made)[None]),
-                gt_sem_seg=dict(data=torch.from_numpy(truth)[None]),
+                pred_sem_seg=dict(data=tensors[0][None]),
+                gt_sem_seg=dict(data=tensors[1][None]),
             )
             metric.process({}, [sample])
             writer.process({}, [sample])
             names.append(sample['img_path'])
             cells.append((domain, 'Test'))
-            counts.append(joint_counts(torch.from_numpy(made), torch.from_numpy(truth), 7).numpy())
+            counts.append(joint_counts(*tensors, 7).numpy())
     figures = metric.evaluate(6)
     domains, splits = (np.array(part) for part in zip(*cells, strict=True))
     tiles = TileCounts(
@@ -127,7 +128,7 @@ def write_run(
 
 
 def write_scalars(folder: Path, stamp: str, losses: list[tuple[int, float]]) -> None:
-    """Write what mmengine logs: a line for each logged step, and one for the last validation."""
+    """Write a log as mmengine does: a line for each logged step and for the last validation."""
     path = folder / stamp / 'vis_data' / 'scalars.json'
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [dict(lr=0.1, loss=loss, iter=step, step=step) for step, loss in losses]

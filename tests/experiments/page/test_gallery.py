@@ -4,12 +4,12 @@ from depthda.experiments.page.gallery import pick_tiles
 
 
 def by_title(picks):
-    return {pick.title: pick.places for pick in picks}
+    return {pick.title: pick.indices for pick in picks}
 
 
 def test_best_median_and_worst_of_one_run():
     scores = np.array([[50.0, 90, 10, np.nan, 70, 30, 60, 20]])
-    # In order 90 70 60 50 30 20 10: seven tiles, two of each.
+    # In order: 90 70 60 50 30 20 10. These are seven tiles, so each heading has two.
     assert by_title(pick_tiles(scores, 2, None)) == {
         'Best': [1, 4],
         'Median': [6, 0],
@@ -17,7 +17,7 @@ def test_best_median_and_worst_of_one_run():
     }
 
 
-def test_no_tile_is_best_and_worst_in_a_small_set():
+def test_no_tile_of_a_small_dataset_is_both_best_and_worst():
     picks = by_title(pick_tiles(np.array([[1.0, 2, 3, 4]]), 4, None))
     assert picks == {'Best': [3], 'Median': [2], 'Worst': [0]}
     assert by_title(pick_tiles(np.array([[1.0, 2]]), 4, None)) == {'All tiles': [1, 0]}

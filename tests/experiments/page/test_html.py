@@ -8,17 +8,17 @@ from depthda.experiments.page.html import join, number, swatch, tag, with_relati
 def test_text_and_attributes_are_escaped_and_markup_is_not_escaped_twice():
     evil = '"><script>alert(1)</script>'
     text = tag('p', evil, tag('b', evil), title=evil)
-    found = []
+    events = []
 
     class Reader(HTMLParser):
         def handle_starttag(self, name, attributes):
-            found.append((name, dict(attributes)))
+            events.append((name, dict(attributes)))
 
         def handle_data(self, data):
-            found.append(data)
+            events.append(data)
 
     Reader().feed(text)
-    assert found == [('p', {'title': evil}), evil, ('b', {}), evil]
+    assert events == [('p', {'title': evil}), evil, ('b', {}), evil]
 
 
 def test_none_and_false_are_left_out_and_true_is_a_bare_attribute():
@@ -44,13 +44,13 @@ def test_numbers(value, options, text):
     assert number(value, **options) == text
 
 
-def test_a_colour_cannot_carry_anything_else():
+def test_a_colour_cannot_contain_other_css():
     with pytest.raises(ValueError):
         swatch(['1);background:url(x', 0, 0])
 
 
 @pytest.mark.parametrize(
-    'markup, found',
+    'markup, expected',
     [
         ('<code>/home/me/work/run</code>', '<code>run</code>'),
         ('<code>/home/me/data/x.png</code>', '<code>../data/x.png</code>'),
@@ -63,5 +63,5 @@ def test_a_colour_cannot_carry_anything_else():
         ('../data/x a/b and/or http://127.0.0.1/x/y <br></p>', None),
     ],
 )
-def test_absolute_paths_become_relative_to_the_page(markup, found):
-    assert with_relative_paths(markup, '/home/me/work') == (found or markup)
+def test_absolute_paths_become_relative_to_the_page(markup, expected):
+    assert with_relative_paths(markup, '/home/me/work') == (expected or markup)

@@ -12,7 +12,7 @@ from depthda.experiments.page.runs import open_runs
 
 @pytest.fixture
 def images(made, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)  # the run was started in another folder
+    monkeypatch.chdir(tmp_path)  # not the folder where the run was started
     (run,) = open_runs([made / 'work/rgbd'])
     return RunImages(run)
 
@@ -51,15 +51,15 @@ def test_moved_data_is_reported_in_one_sentence(tmp_path):
     folder = write_run(tmp_path, 'rgb', wrong=0.5, depth=None)
     shutil.move(tmp_path / 'data', tmp_path / 'elsewhere')
     (run,) = open_runs([folder])
-    with pytest.raises(UserError, match='data, where the config of .* has its images, does not'):
+    with pytest.raises(UserError, match='data, the data folder in the config .* no longer exists'):
         _ = RunImages(run).infos
 
 
-def test_a_test_set_that_has_changed_since_is_reported(tmp_path):
+def test_a_test_dataset_that_has_changed_is_reported(tmp_path):
     write_data(tmp_path / 'data')
     folder = write_run(tmp_path, 'rgb', wrong=0.5, depth=None)
     (run,) = open_runs([folder])
     for part in ('images_png', 'masks_png'):
         (tmp_path / 'data/Test/Rural' / part / '20.png').unlink()
-    with pytest.raises(UserError, match='holds 5 images now and held 6'):
+    with pytest.raises(UserError, match='now has 5 images, but had 6'):
         _ = RunImages(run).by_key

@@ -33,7 +33,7 @@ def box(page, selector):
 def until(page, condition):
     end = time.monotonic() + 5
     while not page.run(condition):
-        assert time.monotonic() < end, f'never: {condition}'
+        assert time.monotonic() < end, f'not true within 5 seconds: {condition}'
         time.sleep(0.02)
 
 
@@ -43,12 +43,12 @@ def test_in_a_browser(page):
         '[...document.querySelectorAll(".panels img")]'
         '.every(i => i.complete && i.naturalWidth === 32)'
     )
-    # Groups of images to choose from, and in each the four scores.
+    # Each group of images has a button, and each group has buttons for four scores.
     groups = page.run('document.querySelectorAll("#scores .switch .switch").length')
     buttons = page.run('document.querySelectorAll("#scores .choices button").length')
     assert groups >= 3 and buttons == groups + 4 * groups
 
-    # Another group, another score.
+    # Choose another group.
     page.run(
         '[...document.querySelectorAll("#scores .choices button")]'
         '.find(b => b.textContent === "Rural").click()'
@@ -67,7 +67,7 @@ def test_in_a_browser(page):
     until(page, 'document.getElementById("zoom").open')
     assert page.run('document.querySelectorAll("#zoom-grid .view").length') == 8
 
-    # The wheel zooms all panels about the pointer, which stays at its place in the picture.
+    # The wheel zooms all panels around the pointer, which stays over the same pixel.
     views = '[...document.querySelectorAll("#zoom-grid .view img")]'
     x, y, width, height = box(page, '#zoom-grid .view')
     before = box(page, '#zoom-grid .view img')
@@ -79,7 +79,7 @@ def test_in_a_browser(page):
     assert (x + 0.25 * width - after[0]) / after[2] == pytest.approx(0.25, abs=0.01)
     assert (y + 0.75 * height - after[1]) / after[3] == pytest.approx(0.75, abs=0.01)
 
-    # Dragging moves them all.
+    # Dragging moves all panels.
     page.mouse('mousePressed', x + 50, y + 50, button='left', clickCount=1)
     page.mouse('mouseMoved', x + 40, y + 45, button='left', buttons=1)
     page.mouse('mouseReleased', x + 40, y + 45, button='left', clickCount=1)
@@ -102,9 +102,9 @@ def test_in_a_browser(page):
         20, abs=1
     )
     cut = page.run('document.getElementById("wipe-over").style.clipPath')
-    left, _, whole, _ = box(page, '#wipe-over')
+    left, _, full, _ = box(page, '#wipe-over')
     hidden = float(cut.split()[1].rstrip('%')) / 100
-    assert left + whole * (1 - hidden) == pytest.approx(x + 0.2 * width, abs=whole * 0.01)
+    assert left + full * (1 - hidden) == pytest.approx(x + 0.2 * width, abs=full * 0.01)
 
     # Arrows change the tile, Escape closes.
     title = page.run('document.getElementById("zoom-title").textContent')
@@ -113,12 +113,12 @@ def test_in_a_browser(page):
     page.key('Escape')
     until(page, '!document.getElementById("zoom").open')
 
-    assert page.troubles() == []
-    asked = {address.split(':')[0] for address in page.requests()}
-    assert asked == {'file', 'data'}
+    assert page.console_messages() == []
+    schemes = {address.split(':')[0] for address in page.requests()}
+    assert schemes == {'file', 'data'}
 
 
 def test_the_policy_forbids_the_network(page):
     blocked = page.run("fetch('http://127.0.0.1:9/').then(() => 'let through', () => 'blocked')")
     assert blocked == 'blocked'
-    assert any('Content Security Policy' in trouble for trouble in page.troubles())
+    assert any('Content Security Policy' in message for message in page.console_messages())

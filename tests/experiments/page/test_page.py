@@ -18,7 +18,7 @@ RGB, RGBD = 'RGB <only>', '<script>alert("depth")</script>'
 
 @pytest.fixture(scope='module')
 def page(made, tmp_path_factory):
-    """The page that compares the two runs, with names that try to be markup."""
+    """Return the text of a page that compares the two runs, with names that look like markup."""
     out = tmp_path_factory.mktemp('out') / 'page.html'
     result = make_page(
         [made / 'work'], out, [RGB, RGBD], title='A & B', tiles=1, command=['python', '<x>']
@@ -31,7 +31,7 @@ def metrics(made, name):
     return json.loads((made / 'work' / name / 'metrics.json').read_text())
 
 
-def test_names_are_text_and_nothing_else(page):
+def test_names_are_shown_as_text_not_markup(page):
     reader = Reader(page)
     assert page.count('<script>') == 1  # the page's own
     assert RGBD in reader.text and RGB in reader.text
@@ -52,7 +52,7 @@ def test_the_page_cannot_reach_the_network(page):
     assert addresses <= {'http://www.w3.org/2000/svg'}  # a name, not an address
 
 
-def test_every_picture_and_heading_is_in_order_for_a_screen_reader(page):
+def test_pictures_headings_and_links_suit_a_screen_reader(page):
     reader = Reader(page)
     pictures = [a for n, a in reader.tags if n == 'img' and a.get('src')]
     assert pictures and all(a['alt'] for a in pictures)
@@ -65,18 +65,18 @@ def test_every_picture_and_heading_is_in_order_for_a_screen_reader(page):
     assert targets <= set(ids)
 
 
-def test_a_run_whose_checkpoint_was_written_anew_is_named(made, tmp_path):
+def test_a_run_whose_checkpoint_was_overwritten_is_named(made, tmp_path):
     shutil.copytree(made, tmp_path / 'made')
     run = sorted((tmp_path / 'made/work').iterdir())[0]
     (run / 'iter_40.pth').write_bytes(b'of a later training')
     make_page([tmp_path / 'made/work'], tmp_path / 'page.html', ['one', 'other'], tiles=1)
     text = Reader((tmp_path / 'page.html').read_text()).text
-    assert text.count('was tested before its checkpoint was written anew: test it again.') == 1
+    assert text.count('was tested before its checkpoint was overwritten: test the run again.') == 1
 
 
 def test_the_scores_are_those_of_the_metrics(page, made):
     first, last = (metrics(made, name)['report']['groups'] for name in ('rgb', 'rgbd'))
-    tables = [t for t in Reader(page).tables if t[0][:2] == ['class', 'share of truth']]
+    tables = [t for t in Reader(page).tables if t[0][:2] == ['class', 'share of labels']]
     assert len(tables) == 4 * len(first) and list(first) == list(last)  # scores × groups
     position = 0
     for group in first:
@@ -101,7 +101,7 @@ def test_the_best_of_a_row_is_bold(page, made):
 
 def test_the_confusion_matrix_shows_shares_with_counts_on_hover(page, made):
     matrix = np.array(metrics(made, 'rgbd')['report']['groups']['all']['confusion_matrix'])
-    table = [t for t in Reader(page).tables if t[0][0].startswith('truth')][1]
+    table = [t for t in Reader(page).tables if t[0][0].startswith('label ↓')][1]
     shares = np.array([[float(cell) for cell in row[1:]] for row in table[1:]])
     np.testing.assert_allclose(shares, 100 * matrix / matrix.sum(1, keepdims=True), atol=0.051)
     assert f'road predicted as water: {matrix[2, 3]:,} of {matrix[2].sum():,} pixels' in page
@@ -115,14 +115,14 @@ def test_class_distributions_are_counted_from_the_labels(page, made):
         labels = np.concatenate([cv2.imread(str(f), 0).ravel() for f in files])
         shares.append(100 * np.bincount(labels, minlength=8)[1:] / (labels > 0).sum())
     shares = np.array(shares)
-    found = [[float(cell.replace('−', '-')) for cell in row[1:5]] for row in table[1:]]
-    np.testing.assert_allclose(np.array(found)[:, :3].T, shares, atol=0.0051)
-    np.testing.assert_allclose(np.array(found)[:, 3], shares[2] - shares[0], atol=0.0051)
-    moved = 0.5 * np.abs(shares[2] - shares[0]).sum()
-    assert f'differ in {moved:.1f}\u00a0%' in page
+    cells = [[float(cell.replace('−', '-')) for cell in row[1:5]] for row in table[1:]]
+    np.testing.assert_allclose(np.array(cells)[:, :3].T, shares, atol=0.0051)
+    np.testing.assert_allclose(np.array(cells)[:, 3], shares[2] - shares[0], atol=0.0051)
+    distance = 0.5 * np.abs(shares[2] - shares[0]).sum()
+    assert f'differ in {distance:.1f}\u00a0%' in page
 
 
-def test_a_tile_shows_everything_once(page):
+def test_a_tile_shows_each_picture_once(page):
     reader = Reader(page)
     cards = page.split('<article')[1:]
     kinds = re.findall(r'data-kind="(\w+)"', cards[0].split('</article>')[0])
@@ -135,7 +135,7 @@ def test_a_tile_shows_everything_once(page):
 def test_a_single_run_has_one_table_and_no_difference(made, tmp_path):
     out = make_page([made / 'work/rgb'], tmp_path / 'p.html', tiles=1).path
     reader = Reader(out.read_text())
-    table = reader.table('class', 'IoU', 'F1', 'precision', 'recall', 'share of truth')
+    table = reader.table('class', 'IoU', 'F1', 'precision', 'recall', 'share of labels')
     group = metrics(made, 'rgb')['report']['groups']['all']
     assert table[-1][:2] == ['mean', f'{group["means"]["mIoU"]:.2f}']
     assert 'Δ' not in reader.text and 'Largest gain' not in reader.text
@@ -156,10 +156,10 @@ def test_matrix_tiles_and_shift_belong_to_the_headline_images(tmp_path):
 
 def test_a_missing_score_is_a_dash(made, tmp_path):
     folder = copy_run(made, tmp_path)
-    found = json.loads((folder / 'metrics.json').read_text())
-    row = found['report']['groups']['all']['per_class']['water']
+    record = json.loads((folder / 'metrics.json').read_text())
+    row = record['report']['groups']['all']['per_class']['water']
     row |= dict(IoU=None, F1=None, precision=None, recall=None)
-    (folder / 'metrics.json').write_text(json.dumps(found | dict(commit=None, seed=None)))
+    (folder / 'metrics.json').write_text(json.dumps(record | dict(commit=None, seed=None)))
     reader = Reader(make_page([folder], tmp_path / 'p.html', tiles=0).path.read_text())
     water = next(r for r in reader.table('class', 'IoU') if r[0] == 'water')
     assert water[1:5] == ['–'] * 4
@@ -175,11 +175,11 @@ def copy_run(made, tmp_path):
 def test_a_checkpoint_chosen_on_the_target_is_marked(made, tmp_path):
     folder = copy_run(made, tmp_path)
     path = folder / 'metrics.json'
-    found = json.loads(path.read_text())
-    on = found['tested_on'] | dict(domains=['Rural'], splits=['Val'], images=2)
+    record = json.loads(path.read_text())
+    on = record['tested_on'] | dict(domains=['Rural'], splits=['Val'], images=2)
     for domains, marks in ((['Rural'], True), (['Elsewhere'], False)):
-        found['selection'] = dict(rule='best mIoU', on=on | dict(domains=domains))
-        path.write_text(json.dumps(found))
+        record['selection'] = dict(rule='best mIoU', on=on | dict(domains=domains))
+        path.write_text(json.dumps(record))
         text = make_page([folder], tmp_path / 'p.html', tiles=0).path.read_text()
         assert text.count('target-selected</strong>') == 2 * marks  # the head and the table
         assert f'best mIoU, on {domains[0]}, Val (2 images)' in Reader(text).text
@@ -206,7 +206,7 @@ def test_predictions_of_a_different_test_are_refused(made, tmp_path):
     folder = copy_run(made, tmp_path)
     for path in (folder / 'predictions').iterdir():
         cv2.imwrite(str(path), (cv2.imread(str(path), 0) + 1) % 7)
-    with pytest.raises(UserError, match='not those that .* was scored on'):
+    with pytest.raises(UserError, match='have changed since .* was scored'):
         make_page([folder], tmp_path / 'p.html', tiles=1)
     assert not (tmp_path / 'p.html').exists()
 
@@ -217,7 +217,7 @@ def test_without_the_data_the_scores_are_shown_and_the_rest_is_reported(tmp_path
     shutil.rmtree(tmp_path / 'data')
     page = make_page([folder], tmp_path / 'p.html')
     reader = Reader(page.path.read_text())
-    assert len(page.missing) == 2 and all('does not exist any more' in s for s in page.missing)
+    assert len(page.missing) == 2 and all('no longer exists' in s for s in page.missing)
     assert reader.table('class', 'IoU') and reader.table('class', 'test: Urban')
     for sentence in page.missing:
         assert with_relative_paths(' '.join(sentence.split()), Path.cwd()) in reader.text
@@ -225,10 +225,10 @@ def test_without_the_data_the_scores_are_shown_and_the_rest_is_reported(tmp_path
 
 def test_paths_are_relative_to_the_folder_where_the_page_was_made(made, tmp_path, monkeypatch):
     folder = copy_run(made, tmp_path)
-    found = json.loads((folder / 'metrics.json').read_text())
-    found |= dict(config=str(tmp_path / 'configs/rgb.py'))
-    found['checkpoint']['file'] = str(folder / 'iter_40.pth')
-    (folder / 'metrics.json').write_text(json.dumps(found))
+    record = json.loads((folder / 'metrics.json').read_text())
+    record |= dict(config=str(tmp_path / 'configs/rgb.py'))
+    record['checkpoint']['file'] = str(folder / 'iter_40.pth')
+    (folder / 'metrics.json').write_text(json.dumps(record))
     shutil.rmtree(folder / 'predictions')
     monkeypatch.chdir(tmp_path)
     command = ['python', 'tools/report.py', str(folder)]
@@ -243,9 +243,9 @@ def test_curves_and_budget_come_from_the_training(made, tmp_path):
     tested, trained = copy_run(made, tmp_path), tmp_path / 'work/trained'
     shutil.copytree(tested, tmp_path / 'work/rgbd')
     shutil.move(tested / '20260101_000000', trained / '20260101_000000')
-    found = json.loads((tested / 'metrics.json').read_text())
-    found['checkpoint']['file'] = str(trained / 'iter_40.pth')
-    (tested / 'metrics.json').write_text(json.dumps(found))
+    record = json.loads((tested / 'metrics.json').read_text())
+    record['checkpoint']['file'] = str(trained / 'iter_40.pth')
+    (tested / 'metrics.json').write_text(json.dumps(record))
     config = trained / '20260101_000000/vis_data/config.py'
     config.write_text(config.read_text() + 'train_cfg = dict(max_iters=40)\n')
     runs = [tested, tmp_path / 'work/rgbd']

@@ -6,7 +6,7 @@ from depthda.experiments.page.curves import MAX_POINTS, _figure, ticks
 
 
 @pytest.mark.parametrize(
-    'low, high, count, found',
+    'low, high, count, expected',
     [
         (0, 300, 6, [0, 50, 100, 150, 200, 250, 300]),
         (0.52, 1.94, 5, [0.5, 1, 1.5, 2]),
@@ -14,14 +14,14 @@ from depthda.experiments.page.curves import MAX_POINTS, _figure, ticks
         (-3, 2, 5, [-3, -2, -1, 0, 1, 2]),
     ],
 )
-def test_ticks_are_round_and_enclose_the_values(low, high, count, found):
-    assert ticks(low, high, count) == pytest.approx(found)
+def test_ticks_are_round_and_enclose_the_values(low, high, count, expected):
+    assert ticks(low, high, count) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize('value', [0.0, 5.0, -2.0, 1e-6])
 def test_a_single_value_has_an_axis_as_well(value):
-    found = ticks(value, value, 5)
-    assert found[0] < value < found[-1]
+    first, *_, last = ticks(value, value, 5)
+    assert first < value < last
 
 
 def points(svg):
@@ -31,7 +31,7 @@ def points(svg):
     ]
 
 
-def test_points_lie_where_their_values_are():
+def test_points_are_placed_in_proportion_to_their_values():
     svg = _figure('loss', ['a'], [[(0, 0.0), (50, 1.0), (100, 4.0)]])
     (line,) = points(svg)
     (x0, y0), (x1, y1), (x2, y2) = line

@@ -16,7 +16,7 @@ def decoded(uri: str) -> np.ndarray:
     return np.array(Image.open(BytesIO(base64.b64decode(data))).convert('RGB'))
 
 
-def test_label_maps_have_the_exact_colours_and_ignored_has_others():
+def test_label_maps_have_the_exact_colours_and_ignored_pixels_have_others():
     labels = np.random.default_rng(0).integers(0, 3, (40, 60)).astype(np.uint8)
     labels[:5] = 255
     shown = decoded(pictures.label_picture(labels, PALETTE))
@@ -25,10 +25,10 @@ def test_label_maps_have_the_exact_colours_and_ignored_has_others():
     assert ignored == {LIGHT, DARK}  # stripes
 
 
-def test_errors_are_strong_where_wrong_and_muted_where_right():
-    truth = np.array([[0, 1, 2, 255], [0, 1, 2, 255]], np.uint8)
+def test_wrong_pixels_are_strong_and_correct_ones_muted():
+    labels = np.array([[0, 1, 2, 255], [0, 1, 2, 255]], np.uint8)
     prediction = np.array([[0, 1, 2, 2], [1, 1, 0, 0]], np.uint8)
-    shown = decoded(pictures.error_picture(prediction, truth))
+    shown = decoded(pictures.error_picture(prediction, labels))
     assert [tuple(c) for c in shown[0, :3]] == [pictures.RIGHT] * 3
     assert [tuple(c) for c in shown[1, :3]] == [pictures.WRONG, pictures.RIGHT, pictures.WRONG]
     assert not (shown[:, 3] == pictures.WRONG).all(-1).any()
@@ -37,15 +37,15 @@ def test_errors_are_strong_where_wrong_and_muted_where_right():
 
 
 def test_changes_distinguish_fixed_from_broken():
-    truth = np.array([[0, 0, 0, 0]], np.uint8)
+    labels = np.array([[0, 0, 0, 0]], np.uint8)
     first = np.array([[0, 1, 0, 1]], np.uint8)
     last = np.array([[0, 0, 1, 1]], np.uint8)
-    shown = decoded(pictures.change_picture(first, last, truth))
+    shown = decoded(pictures.change_picture(first, last, labels))
     expected = [pictures.RIGHT, pictures.FIXED, pictures.BROKEN, pictures.BOTH]
     assert [tuple(c) for c in shown[0]] == expected
 
 
-def test_depth_grows_brighter_upwards_and_holes_are_grey():
+def test_depth_is_brighter_for_larger_values_and_grey_for_no_data():
     depth = np.tile(np.linspace(0.2, 0.6, 64, dtype=np.float32), (64, 1))
     depth[:32] = 0
     shown = decoded(pictures.photo(of_depth(depth))).astype(int)

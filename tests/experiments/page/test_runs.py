@@ -15,7 +15,7 @@ def test_runs_are_found_below_a_folder_and_named_after_their_folders(made):
     assert [run.name for run in open_runs([made / 'work'])] == ['rgb', 'rgbd']
     assert [run.name for run in open_runs([made / 'work/rgbd', made / 'work'])] == ['rgbd', 'rgb']
     assert [run.name for run in open_runs([made / 'work'], ['a', 'b'])] == ['a', 'b']
-    with pytest.raises(UserError, match='1 name for 2 runs'):
+    with pytest.raises(UserError, match='--names has 1 name for 2 runs'):
         open_runs([made / 'work'], ['a'])
 
 
@@ -38,19 +38,20 @@ def test_a_folder_without_a_test_is_refused(tmp_path):
         open_runs([tmp_path / 'nothing'])
 
 
-def test_tile_scores_are_over_the_classes_in_truth_or_prediction(made):
+def test_tile_scores_are_over_the_classes_in_labels_or_prediction(made):
     (run,) = open_runs([made / 'work/rgb'])
     assert len(run.tile_scores) == 6
     for name, key in zip(run.tiles.names, run.keys, strict=True):
-        truth = cv2.imread(str(made / name).replace('images_png', 'masks_png'), 0).astype(int) - 1
+        mask = cv2.imread(str(made / name).replace('images_png', 'masks_png'), 0)
+        labels = mask.astype(int) - 1
         path = run.folder / 'predictions' / key.split('/')[-1]
         predicted = cv2.imread(str(path), 0)
-        counted = truth >= 0
+        counted = labels >= 0
         ious = []
         for c in range(7):
-            either = ((truth == c) | (predicted == c)) & counted
+            either = ((labels == c) | (predicted == c)) & counted
             if either.any():
-                ious.append(((truth == c) & (predicted == c) & counted).sum() / either.sum())
+                ious.append(((labels == c) & (predicted == c) & counted).sum() / either.sum())
         assert run.tile_scores[key] == pytest.approx(100 * np.mean(ious))
 
 
@@ -60,9 +61,9 @@ def test_runs_on_different_images_are_not_compared(tmp_path, made):
     # The same names with different labels, as in two synthetic worlds.
     with pytest.raises(UserError, match='different labels'):
         open_runs([made / 'work/rgb', other])
-    found = json.loads((other / 'metrics.json').read_text())
-    found['tested_on'] |= dict(domains=['Rural'], images=3)
-    (other / 'metrics.json').write_text(json.dumps(found))
+    metrics = json.loads((other / 'metrics.json').read_text())
+    metrics['tested_on'] |= dict(domains=['Rural'], images=3)
+    (other / 'metrics.json').write_text(json.dumps(metrics))
     with pytest.raises(UserError, match='not tested on the same images.*Rural, Test'):
         open_runs([made / 'work/rgb', other])
 
@@ -70,14 +71,14 @@ def test_runs_on_different_images_are_not_compared(tmp_path, made):
 def test_scores_of_different_groups_are_not_compared(tmp_path, made):
     write_data(tmp_path / 'data')
     other = write_run(tmp_path, 'rgb', wrong=0.5, depth=None, headline='Rural')
-    with pytest.raises(UserError, match="are 'all' and those of .* 'Rural'.*same headline="):
+    with pytest.raises(UserError, match="is 'all' for .* and 'Rural' for .*same headline="):
         open_runs([made / 'work/rgb', other])
 
 
 def test_a_server_test_has_no_page(tmp_path, made):
     folder = shutil.copytree(made / 'work/rgb', tmp_path / 'run')
-    found = json.loads((folder / 'metrics.json').read_text())
-    (folder / 'metrics.json').write_text(json.dumps(found | dict(report=None)))
+    metrics = json.loads((folder / 'metrics.json').read_text())
+    (folder / 'metrics.json').write_text(json.dumps(metrics | dict(report=None)))
     with pytest.raises(UserError, match='images without labels'):
         open_runs([folder])
 

@@ -1,4 +1,4 @@
-"""Results of others: refused with the reason, or shown in the table."""
+"""Results of other people are shown in the table, or refused with a reason."""
 
 import json
 from pathlib import Path
@@ -32,9 +32,9 @@ def finish_with_matrix(run, seed: int) -> None:
     matrices = {'Rural': matrix_of(seed), 'Urban': matrix_of(seed + 50)}
     figures = {}
     for prefix, matrix in zip(('', 'Urban/'), matrices.values(), strict=True):
-        found = scores(matrix)
-        figures |= {f'{prefix}{name}': value for name, value in found.means().items()}
-        for name, iou, f1 in zip(CLASSES, found.iou, found.f1, strict=True):
+        computed = scores(matrix)
+        figures |= {f'{prefix}{name}': value for name, value in computed.means().items()}
+        for name, iou, f1 in zip(CLASSES, computed.iou, computed.f1, strict=True):
             figures |= {f'{prefix}IoU.{name}': iou, f'{prefix}F1.{name}': f1}
     groups = {name: {'confusion_matrix': matrix.tolist()} for name, matrix in matrices.items()}
     finish(run, figures, hardware={'device': 'Card 1'}, versions={'torch': '2'}, commit='a' * 12)
@@ -52,21 +52,21 @@ def table(write_table):
 
 @pytest.fixture
 def files(table, tmp_path, monkeypatch):
-    """The files of both rows, as ``--contribute`` writes them."""
+    """Return the files of both rows, as ``--contribute`` writes them."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(contributed, 'config_folder', lambda: tmp_path / 'configs')
     (tmp_path / 'configs/tables').mkdir(parents=True)
     (tmp_path / 'configs/tables/small.py').write_text(table.read_text())
     (tmp_path / 'configs/sample').symlink_to(config_folder() / 'sample')
     (tmp_path / 'configs/_base_').symlink_to(config_folder() / '_base_')
-    read = load_table(table)
-    for seed, run in enumerate(plan_runs(read, tmp_path / 'out')):
+    loaded = load_table(table)
+    for seed, run in enumerate(plan_runs(loaded, tmp_path / 'out')):
         finish_with_matrix(run, seed)
-    runs = plan_runs(read, tmp_path / 'out')
-    return list(contributed.contribute(read, runs, 'jo', tmp_path / 'results'))
+    runs = plan_runs(loaded, tmp_path / 'out')
+    return list(contributed.contribute(loaded, runs, 'jo', tmp_path / 'results'))
 
 
-def test_the_results_of_others_stand_in_the_table(files, table, tmp_path, capsys):
+def test_the_results_of_others_are_in_the_table(files, table, tmp_path, capsys):
     assert [path.name for path in files] == ['rgb_jo.json', 'dual_jo.json']
     for path in files:
         contributed.check_results(path)
@@ -83,10 +83,12 @@ def test_the_results_of_others_stand_in_the_table(files, table, tmp_path, capsys
 
 
 def spoil(change):
-    def at(content):
+    """Return a change of the second run of a file."""
+
+    def spoil_run(content):
         change(content['runs'][1])
 
-    return at
+    return spoil_run
 
 
 @pytest.mark.parametrize(
@@ -96,16 +98,19 @@ def spoil(change):
             spoil(lambda run: run['matrices']['Rural'][0].__setitem__(0, 5)),
             'world 1, seed 1: mIoU is ',
         ),
-        (spoil(lambda run: run['scores'].update({'IoU.water': 99.0})), 'IoU.water is 99.00, and'),
-        (spoil(lambda run: run['matrices'].pop('Rural')), 'there is no matrix of Rural'),
-        (spoil(lambda run: run['matrices'].pop('Urban')), 'no matrix shows Urban/F1.building'),
-        (spoil(lambda run: run['scores'].pop('Kappa')), 'Kappa is missing, and computed again'),
+        (spoil(lambda run: run['scores'].update({'IoU.water': 99.0})), 'IoU.water is 99.00, but'),
+        (spoil(lambda run: run['matrices'].pop('Rural')), 'there is no confusion matrix of Rural'),
+        (spoil(lambda run: run['matrices'].pop('Urban')), 'matrix contains Urban/F1.building'),
+        (spoil(lambda run: run['scores'].pop('Kappa')), 'Kappa is missing, but its recomputed'),
         (spoil(lambda run: run['matrices']['Rural'].pop()), 'Rural does not have 3 rows and as m'),
-        (lambda content: content['runs'].pop(1), 'lacks world 1, seed 1: give each run of the tab'),
+        (lambda content: content['runs'].pop(1), 'lacks world 1, seed 1: include each run of the '),
         (lambda content: content['runs'].append(content['runs'][0]), 'has a run twice'),
-        (spoil(lambda run: run.update(protocol='server')), "protocol 'server', and the row has 'l"),
-        (lambda content: content.update(commit='aaaaaaa-dirty'), "commit 'aaaaaaa-dirty': run a c"),
-        (lambda content: content.update(row='rbg'), 'name it after them'),
+        (spoil(lambda run: run.update(protocol='server')), "'server', but the row has 'local'"),
+        (
+            lambda content: content.update(commit='aaaaaaa-dirty'),
+            "commit 'aaaaaaa-dirty': run",
+        ),
+        (lambda content: content.update(row='rbg'), 'rename it to small/rbg_jo.json'),
         (lambda content: content.pop('device'), 'lacks device'),
         (spoil(lambda run: run.pop('classes')), 'a run lacks classes'),
     ],
@@ -128,31 +133,29 @@ def test_what_is_not_a_file_of_results_is_refused(files):
 
 def test_unfinished_rows_are_not_contributed(table, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    read = load_table(table)
-    runs = plan_runs(read, tmp_path / 'out')
+    runs = plan_runs(load_table(table), tmp_path / 'out')
     finish_with_matrix(runs[0], 0)
     assert refusal(run_table, table, tmp_path / 'out', report=True, contribute='jo') == (
-        '--contribute: no row has all of its runs, one for each seed and world.'
+        '--contribute: no row has a finished run for each seed and world: finish a row first.'
     )
     smoke = refusal(run_table, table, tmp_path / 'out', smoke=True, contribute='jo')
-    assert smoke == '--contribute is for the figures of real runs: leave out --smoke.'
-    assert (tmp_path / 'out/small/table.md').is_file(), 'the table is written before'
-    names = 'take lower-case letters, digits and hyphens.'
+    assert smoke == '--contribute needs the scores of real runs: remove --smoke.'
+    assert (tmp_path / 'out/small/table.md').is_file(), 'the table is written first'
     message = refusal(run_table, table, tmp_path / 'out', report=True, contribute='Jo B')
-    assert message == f'--contribute Jo B: {names}'
+    assert message == '--contribute Jo B: use lower-case letters, digits and hyphens only.'
 
 
 def test_scores_of_the_server_need_the_hash_of_their_submission(write_table, tmp_path):
     table = load_table(write_table([tiny(protocol='server')], worlds=(1,)))
     (run,) = plan_runs(table, tmp_path / 'out')
     figures = {'IoU.ground': 40.0, 'IoU.building': 50.0, 'mIoU': 45.0}
-    rest = dict(hardware={'device': 'Card 1'}, versions={}, commit='a' * 12)
-    finish(run, figures, submission_sha256='abc', **rest)
+    record = dict(hardware={'device': 'Card 1'}, versions={}, commit='a' * 12)
+    finish(run, figures, submission_sha256='abc', **record)
     (path,) = contributed.contribute(table, [run], 'jo', tmp_path / 'results')
     content = read_json(path)
     contributed.check_content(path, content, table)
     content['runs'][0]['scores']['mIoU'] = 45.5
     message = refusal(contributed.check_content, path, content, table)
-    assert message.endswith('mIoU is 45.50, and computed again 45.00.')
+    assert 'mIoU is 45.50, but its recomputed value is 45.00: write the file with' in message
     content['runs'][0]['submission_sha256'] = None
     assert 'hash of the submission' in refusal(contributed.check_content, path, content, table)

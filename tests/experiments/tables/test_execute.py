@@ -24,11 +24,11 @@ def test_a_worker_that_dies_is_a_failure_with_its_last_output(run, monkeypatch):
     stand_in_worker(
         monkeypatch, 'import os; print("out of memory", flush=True); os.kill(os.getpid(), 9)'
     )
-    assert execute([run]) == [(run, 'its process died (status -9)')]
+    assert execute([run]) == [(run, 'the worker process died (status -9)')]
     assert read_json(run.folder / 'failed.json')['output'] == 'out of memory'
 
 
-def test_a_worker_that_dies_takes_one_run_with_it(write_table, tmp_path, monkeypatch):
+def test_a_worker_that_dies_fails_only_its_current_run(write_table, tmp_path, monkeypatch):
     table = load_table(write_table([tiny()], worlds=(1,), seeds=range(4)))
     runs = plan_runs(table, tmp_path / 'out')
     script = (
@@ -41,7 +41,7 @@ def test_a_worker_that_dies_takes_one_run_with_it(write_table, tmp_path, monkeyp
     stand_in_worker(monkeypatch, script)
     ended = []
     failed = execute(runs, together=4, ended=lambda run, error: ended.append((run.seed, error)))
-    died = 'its process died (status -11)'
+    died = 'the worker process died (status -11)'
     assert ended == [(0, None), (1, died), (2, None), (3, None)]
     assert failed == [(runs[1], died)] and all(run.result for run in (runs[0], *runs[2:]))
     assert read_json(runs[1].folder / 'failed.json') == {'error': died, 'output': 'at it'}
@@ -94,7 +94,7 @@ def test_progress_is_read_from_the_log(run, monkeypatch):
     assert calls == [(run, 'train', 250, 300, 0.5449)]
 
 
-def test_a_run_that_another_process_does_is_left_alone(tmp_path):
+def test_a_run_of_another_process_is_locked(tmp_path):
     hold = 'import fcntl, sys; f = open(sys.argv[1] + "/.lock", "w"); fcntl.flock(f, fcntl.LOCK_EX)'
     script = f'{hold}; print("held", flush=True); sys.stdin.read()'
     command = [sys.executable, '-c', script, str(tmp_path)]

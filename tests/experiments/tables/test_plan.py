@@ -1,4 +1,4 @@
-"""A run is recognised by what decides its result, and by nothing else."""
+"""A run is recognised by the settings that decide its result, and by nothing else."""
 
 import json
 
@@ -15,8 +15,8 @@ from depthda.io.tuples import restored
 
 @pytest.fixture
 def plan(write_table, tmp_path):
-    def make(*rows, name='small', seeds=None, **rest):
-        table = load_table(write_table(list(rows), name=name, worlds=(1, 2), **rest))
+    def make(*rows, name='small', seeds=None, **settings):
+        table = load_table(write_table(list(rows), name=name, worlds=(1, 2), **settings))
         return plan_runs(table, tmp_path / 'out', seeds)
 
     return make
@@ -102,7 +102,7 @@ def test_data_that_does_not_exist_is_named(plan):
 def test_a_run_is_found_by_row_and_seed(plan):
     runs = plan(tiny(), seeds=[0, 1])
     assert find_run(runs, 'rgb', 1, world=2).seed == 1
-    assert '2 runs of seed 1: name the world' in refusal(find_run, runs, 'rgb', 1)
+    assert '2 runs with seed 1: name the world' in refusal(find_run, runs, 'rgb', 1)
     assert "did you mean 'rgb'" in refusal(find_run, runs, 'rbg', 1)
 
 
@@ -111,31 +111,31 @@ UNSAVED = tiny()['options'] | {'default_hooks.checkpoint.save_best': None}
 
 
 @pytest.mark.parametrize(
-    'rows, rest, sentence',
+    'rows, settings, sentence',
     [
         ([tiny() | dict(options={'train_cfg.max_iter': 3})], {}, "'train_cfg.max_iter' is not in"),
         (
             [tiny(checkpoint='best') | dict(options=UNSAVED)],
             {},
-            "row 'rgb' tests the 'best' checkpoint, and its training saves none: set "
-            'default_hooks.checkpoint.save_best and a validation, or take the last.',
+            "row 'rgb' tests the 'best' checkpoint, but its training saves none: set "
+            "default_hooks.checkpoint.save_best and a validation, or checkpoint='last'.",
         ),
         (
             [tiny()],
             dict(columns=[COLUMN]),
-            "column 'Buildings' of row 'rgb': no score 'IoU.buildings': did you mean "
+            "column 'Buildings' of row 'rgb': unknown score 'IoU.buildings': did you mean "
             "'IoU.building'?",
         ),
         (
             [tiny('rgb', 'upernet_tiny_r2u'), tiny('dual', 'depthda_tiny_u2r', baseline='rgb')],
             {},
-            "row 'dual' is tested on Rural and its baseline 'rgb' on Urban: name a baseline of the "
-            'same direction.',
+            "row 'dual' is tested on Rural, but its baseline 'rgb' on Urban: name a baseline of "
+            'the same direction.',
         ),
     ],
 )
-def test_rows_that_cannot_run_are_refused_before_training(plan, rows, rest, sentence):
-    assert sentence in refusal(plan, *rows, **rest)
+def test_rows_that_cannot_run_are_refused_before_training(plan, rows, settings, sentence):
+    assert sentence in refusal(plan, *rows, **settings)
 
 
 def test_a_row_that_cannot_be_run_cannot_be_chosen(write_table, tmp_path):
@@ -143,11 +143,11 @@ def test_a_row_that_cannot_be_run_cannot_be_chosen(write_table, tmp_path):
     assert 'no data' in refusal(plan_runs, table, tmp_path, only=['x'])
 
 
-def test_a_table_is_run_from_the_folder_where_its_paths_begin(plan, tmp_path, monkeypatch):
+def test_a_table_is_run_from_the_folder_of_its_relative_paths(plan, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert refusal(plan, tiny(config='x')) == (
-        'the table names the config configs/sample/x.py, which does not exist below '
-        f'{tmp_path}: run the tool from the folder where the paths of the table begin.'
+        f'the config configs/sample/x.py of the table does not exist in {tmp_path}: run the '
+        'command in the folder to which the paths of the table are relative.'
     )
 
 

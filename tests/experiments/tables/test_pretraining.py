@@ -27,8 +27,8 @@ START = dict(type='Pretrained', checkpoint='{pretrained}', prefix='backbone.')
 STARTED = SHORT | {'+model.backbone.init_cfg': START}
 
 
-def started(name='started', **rest):
-    return tiny(name, pretrained=BEFORE) | dict(options=STARTED) | rest
+def started(name='started', **fields):
+    return tiny(name, pretrained=BEFORE) | dict(options=STARTED) | fields
 
 
 @pytest.fixture
@@ -75,14 +75,14 @@ def test_another_pretraining_makes_another_run(plan, change):
 def test_runs_without_pretraining_keep_their_hash(plan):
     (plain,), (none,), (some,) = plan(tiny()), plan(tiny(pretrained=None)), plan(started('rgb'))
     assert plain.hash == none.hash and plain.pretraining is none.pretraining is None
-    # What was hashed before rows could have a pretraining: finished runs stay finished.
+    # The hash is the same as before rows could have a pretraining, so finished runs stay finished.
     content = [1, 0, plain.row.sample, [_identity(step) for step in plain.steps]]
     text = json.dumps(content, sort_keys=True, default=repr)
     assert plain.hash == hashlib.sha256(text.encode()).hexdigest()[:8]
     assert plain.hash != some.hash
     for row, missing in (
         (tiny(pretrained=BEFORE), 'add {pretrained} to an option'),
-        (started(pretrained=None), 'give it pretrained='),
+        (started(pretrained=None), 'set pretrained'),
     ):
         assert missing in refusal(plan, row)
 
@@ -97,22 +97,23 @@ def test_a_smoke_run_has_a_short_pretraining(plan):
 
 
 @pytest.mark.parametrize(
-    'given, message',
+    'settings, message',
     [
-        (dict(wrold=1), "no key 'wrold': did you mean 'world'?"),
-        (dict(seed=1), "no key 'seed'"),
+        (dict(wrold=1), "unknown key 'wrold': did you mean 'world'?"),
+        (dict(seed=1), "unknown key 'seed'"),
         (dict(sample=dict(trian=1)), "no setting 'trian'"),
-        (dict(world='1000'), 'world is a whole number'),
+        (dict(world='1000'), 'world must be a whole number'),
         (dict(sample='two-dates'), 'sample a dict'),
         (dict(sample=dict(train=2, bands='two-date')), "two-dates, not 'two-date'"),
-        (dict(config='configs/pretraining/no.py'), 'names the config configs/pretraining/no.py'),
+        (dict(config='configs/pretraining/no.py'), 'the config configs/pretraining/no.py of'),
     ],
 )
-def test_a_mistake_in_the_settings_is_named(plan, given, message):
-    assert message in refusal(plan, started(pretrained=BEFORE | given))
+def test_a_mistake_in_the_settings_is_named(plan, settings, message):
+    assert message in refusal(plan, started(pretrained=BEFORE | settings))
     without_world = {key: value for key, value in BEFORE.items() if key != 'world'}
     text = refusal(plan, started(pretrained=without_world))
-    assert text.startswith("pretrained of row 'started' of ") and text.endswith("no 'world'.")
+    assert text.startswith("pretrained of row 'started' of ")
+    assert text.endswith(" has no 'world': add it.")
 
 
 def test_a_row_is_trained_from_the_weights_of_its_pretraining(
@@ -200,7 +201,9 @@ def test_a_worker_waits_for_the_pretraining_of_another_process(tmp_path, monkeyp
     assert len(waited) == 3
     (tmp_path / 'result.json').unlink()
     message = refusal(worker._pretrained, tmp_path)
-    assert message == f'pretraining in {tmp_path} stopped: see output.log and run again.'
+    assert message == (
+        f'the pretraining in {tmp_path} stopped: read its output.log and run the command again.'
+    )
 
 
 COLUMNS = [
@@ -212,9 +215,9 @@ COLUMNS = [
 
 def scores(on_target, on_source, mean=50.0):
     names = 'building', 'road', 'water'
-    found = {f'IoU.{name}': value for name, value in zip(names, on_target, strict=True)}
-    found |= {f'Urban/IoU.{name}': value for name, value in zip(names, on_source, strict=True)}
-    return found | {'mIoU': mean, 'Urban/mIoU': mean}
+    values = {f'IoU.{name}': value for name, value in zip(names, on_target, strict=True)}
+    values |= {f'Urban/IoU.{name}': value for name, value in zip(names, on_source, strict=True)}
+    return values | {'mIoU': mean, 'Urban/mIoU': mean}
 
 
 def test_a_column_of_found_classes_leaves_out_what_the_baseline_misses(write_table, tmp_path):
@@ -222,7 +225,7 @@ def test_a_column_of_found_classes_leaves_out_what_the_baseline_misses(write_tab
     table = load_table(write_table(rows, columns=COLUMNS, worlds=(1, 2, 3)))
     runs = plan_runs(table, tmp_path / 'out')
     both = dict(tested_on=dict(domains=['Rural', 'Urban']))
-    given = {  # on the target, on the source
+    figures = {  # IoU on the target, and on the source
         ('rgb', 1): ([40, 20, 6], [60, 10, 9.9]),  # finds no water
         ('dual', 1): ([46, 30, 90], [5, 0, 80]),
         ('rgb', 2): ([40, 20, 6], [60, 9.9, 70]),  # finds no road
@@ -230,14 +233,14 @@ def test_a_column_of_found_classes_leaves_out_what_the_baseline_misses(write_tab
         ('dual', 3): ([1, 1, 1], [60, 60, 60]),  # has no baseline yet
     }
     for run in runs:
-        if figures := given.get((run.row.name, run.world)):
-            finish(run, scores(*figures), **both)
+        if ious := figures.get((run.row.name, run.world)):
+            finish(run, scores(*ious), **both)
     rgb, dual = collect(table, runs)
     assert rgb.cells[1].mean == pytest.approx((30 + 23) / 2)
     assert dual.cells[1].mean == pytest.approx((38 + 29) / 2) and dual.cells[1].count == 2
     assert dual.cells[2].mean == pytest.approx((8 + 6) / 2) and dual.cells[2].count == 2
-    assert dual.cells[0].count == 3  # the whole mIoU needs no baseline
+    assert dual.cells[0].count == 3  # the mIoU of all classes needs no baseline
 
 
-def test_a_world_that_the_pretraining_has_seen_is_no_test(plan):
-    assert 'take another world' in refusal(plan, started(pretrained=BEFORE | dict(world=1)))
+def test_a_world_that_the_pretraining_has_seen_cannot_be_tested(plan):
+    assert 'use another world' in refusal(plan, started(pretrained=BEFORE | dict(world=1)))

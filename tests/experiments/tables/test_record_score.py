@@ -1,4 +1,4 @@
-"""The server's scores go into the table, or are refused in one sentence."""
+"""The server's scores are written to the table, or refused in one sentence."""
 
 import json
 import zipfile
@@ -32,7 +32,7 @@ def table(write_table) -> Path:
 
 @pytest.fixture
 def run(table, tmp_path) -> Run:
-    """A finished run of the server protocol, with its zip."""
+    """Return a finished run of the server protocol, with its zip."""
     run = plan_runs(load_table(table), tmp_path / 'out', [1], only=['scored'])[0]
     run.folder.mkdir(parents=True)
     with zipfile.ZipFile(run.folder / 'scored_seed-1.zip', 'w') as archive:
@@ -49,9 +49,9 @@ def run(table, tmp_path) -> Run:
     return run
 
 
-def record(table: Path, run: Run, *, row: str = 'scored', scores=SCORES, **rest) -> dict:
+def record(table: Path, run: Run, *, row: str = 'scored', scores=SCORES, **options) -> dict:
     out = run.folder.parents[2]
-    return json.loads(record_score(table, row, run.seed, scores, out, **rest).read_text())
+    return json.loads(record_score(table, row, run.seed, scores, out, **options).read_text())
 
 
 def test_the_scores_are_written_and_fill_the_table(table, run, capsys):
@@ -65,8 +65,8 @@ def test_the_scores_are_written_and_fill_the_table(table, run, capsys):
 
     printed = capsys.readouterr().out
     assert '46.97' in printed and '48.98' in printed and '1 of 2 runs' in printed
-    read = load_table(table)
-    lines = collect(read, plan_runs(read, run.folder.parents[2], [1]))
+    loaded = load_table(table)
+    lines = collect(loaded, plan_runs(loaded, run.folder.parents[2], [1]))
     assert [cell.mean for cell in lines[0].cells] == [46.97, 48.98]
     assert lines[0].state == ''
 
@@ -85,15 +85,15 @@ def test_named_scores_may_have_any_order(table, run):
 @pytest.mark.parametrize(
     'scores, message',
     [
-        (SCORES[:6], '6 values for 7 classes: give background, building'),
-        ([*SCORES, '48.98'], 'pass the mean as --miou'),
+        (SCORES[:6], '6 values for 7 classes: pass background, building'),
+        ([*SCORES, '48.98'], 'and the mean as --miou'),
         (['0.3679', '0.5', '0.4', '0.7', '0.1', '0.4', '1.0'], 'multiply by 100'),
         ([*SCORES[:6], '100.01'], '100.01 for agricultural is not between'),
         (['-0.5', *SCORES[1:]], '-0.5 for background is not between'),
         (['nan', *SCORES[1:]], 'nan for background is not between'),
         (['36,79', *SCORES[1:]], "'36,79' for background is not a number"),
         (['road=1', *SCORES[1:]], 'do not mix them'),
-        (['roads=46.97'], "no class 'roads': did you mean 'road'"),
+        (['roads=46.97'], "unknown class 'roads': did you mean 'road'"),
         (['road=46.97', 'road=46.98'], 'road twice'),
         (['road=46.97'], 'lacks background, building, water'),
     ],
@@ -103,10 +103,10 @@ def test_scores_that_cannot_be_right_are_refused(table, run, scores, message):
     assert not (run.folder / 'score.json').exists()
 
 
-@pytest.mark.parametrize('miou, right', [(48.99, True), (49.02, False), (float('nan'), False)])
-def test_a_wrong_mean_is_refused(table, run, miou, right):
+@pytest.mark.parametrize('miou, accepted', [(48.99, True), (49.02, False), (float('nan'), False)])
+def test_a_wrong_mean_is_refused(table, run, miou, accepted):
     # The classes average 48.983.
-    if right:
+    if accepted:
         assert record(table, run, miou=miou)['scores']['mIoU'] == miou
     else:
         with pytest.raises(UserError, match='is not the mean of --scores, 48.98'):
@@ -121,7 +121,7 @@ def test_recorded_scores_are_replaced_only_on_request(table, run):
     assert record(table, run, scores=other, replace=True)['scores']['IoU.background'] == 40
 
 
-def test_a_zip_that_is_not_the_one_that_was_checked_is_refused(table, run):
+def test_a_zip_that_has_changed_since_the_check_is_refused(table, run):
     archive = run.folder / 'scored_seed-1.zip'
     with zipfile.ZipFile(archive, 'a') as more:
         more.writestr('2.png', b'labels')
@@ -133,21 +133,21 @@ def test_a_zip_that_is_not_the_one_that_was_checked_is_refused(table, run):
 
 
 def test_runs_that_await_no_score_are_refused(table, run):
-    def found(row: str) -> str:
+    def message(row: str) -> str:
         return refusal(record, table, run, row=row)
 
-    assert "row 'other' cannot be run: method not in this project" in found('other')
-    assert '--only here --seeds 1' in found('here')
+    assert "row 'other' cannot be run: method not in this project" in message('other')
+    assert '--only here --seeds 1' in message('here')
     local = plan_runs(load_table(table), run.folder.parents[2], [1], only=['here'])[0]
     finish(local, {'mIoU': 5.0})
-    assert 'uses the local protocol and was scored here' in found('here')
-    assert "no row 'score': did you mean 'scored'" in found('score')
+    assert 'uses the local protocol and was scored here' in message('here')
+    assert "unknown row 'score': did you mean 'scored'" in message('score')
 
 
 def test_one_of_several_worlds_must_be_named(write_table, tmp_path):
     row = tiny('scored', 'depthda_tiny_u2r-server', protocol='server')
     table = write_table([row], columns=COLUMNS, worlds=(1, 2))
-    with pytest.raises(UserError, match='2 runs of seed 0: name the world'):
+    with pytest.raises(UserError, match='2 runs with seed 0: name the world'):
         record_score(table, 'scored', 0, SCORES, tmp_path)
     with pytest.raises(UserError, match='world 2, seed 0 has no result'):
         record_score(table, 'scored', 0, SCORES, tmp_path, world=2)

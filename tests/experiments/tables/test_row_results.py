@@ -18,7 +18,7 @@ COLUMNS = [
 
 @pytest.fixture
 def filled(write_table, tmp_path):
-    """A table of two rows on two worlds and three seeds, with random scores."""
+    """Return a table on two worlds and three seeds, its runs, and their random scores."""
     rows = [
         tiny(),
         tiny('dual', 'depthda_tiny_u2r', baseline='rgb'),
@@ -57,7 +57,7 @@ def test_a_gain_is_paired_and_its_interval_is_over_worlds(filled):
     assert gain.interval == pytest.approx((low, high))
 
 
-def test_one_world_leaves_the_seeds_as_units(filled, tmp_path):
+def test_with_one_world_the_units_are_the_seeds(filled, tmp_path):
     table, _, drawn = filled
     gain = collect(table, plan_runs(table, tmp_path / 'out', worlds=[2]))[1].cells[1]
     seeds = [drawn['dual', 2, seed] - drawn['rgb', 2, seed] for seed in range(3)]

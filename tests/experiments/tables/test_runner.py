@@ -18,17 +18,17 @@ from depthda.io.files import read_json, write_json
 ROOT = Path(__file__).parents[3]
 
 
-def in_smoke(name: str, config: str, options: dict | None = None, **rest) -> dict:
+def in_smoke(name: str, config: str, options: dict | None = None, **fields) -> dict:
     options = SHORT | (options or {})
     stand_in = dict(config=f'configs/sample/{config}.py', options=options)
-    return tiny(name, config, smoke=stand_in, **rest)
+    return tiny(name, config, smoke=stand_in, **fields)
 
 
 def results(out: Path) -> dict[str, Path]:
     return {path.parents[1].name: path for path in out.glob('small/*/*/result.json')}
 
 
-def test_a_failing_row_is_reported_and_the_others_go_on(write_table, tmp_path, capsys):
+def test_a_failing_row_is_reported_and_the_others_continue(write_table, tmp_path, capsys):
     table = write_table(
         [
             in_smoke('empty', 'upernet_tiny_u2r', {'train_dataloader.dataset.split': 'Val'}),
@@ -54,12 +54,14 @@ def test_a_failing_row_is_reported_and_the_others_go_on(write_table, tmp_path, c
     assert 'Val' in errors['empty'] and "declared 'server'" in errors['wrong']
 
 
-def test_the_place_of_an_unexpected_error_is_printed(write_table, tmp_path, capsys, monkeypatch):
+def test_an_unexpected_error_is_printed_with_its_traceback(
+    write_table, tmp_path, capsys, monkeypatch
+):
     script = (
         'import sys\n'
         'from mmengine.runner import Runner\n'
         'from depthda.experiments.tables import worker\n'
-        'def save_checkpoint(self, *rest, **more):\n'
+        'def save_checkpoint(self, *args, **kwargs):\n'
         '    raise RuntimeError("a bug")\n'
         'Runner.save_checkpoint = save_checkpoint\n'
         'worker.main(sys.argv[1:])\n'
@@ -69,16 +71,16 @@ def test_the_place_of_an_unexpected_error_is_printed(write_table, tmp_path, caps
     failed = run_table(table, tmp_path / 'out', smoke=True)
     capsys.readouterr()
     say_failed(failed)
-    first, *rest = capsys.readouterr().out.splitlines()
-    assert 'Error: ' in first and 3 < len(rest) <= 12
-    assert all(line.startswith('    ') for line in rest) and '    File "' in ''.join(rest)
+    first, *trace = capsys.readouterr().out.splitlines()
+    assert 'Error: ' in first and 3 < len(trace) <= 12
+    assert all(line.startswith('    ') for line in trace) and '    File "' in ''.join(trace)
 
 
 @pytest.mark.parametrize(
     'count, ids, message',
     [
-        (0, ['0', '1'], '--gpus 0: torch finds that this machine has no GPU.'),
-        (1, ['0', '1'], '--gpus 1: torch finds that this machine has 1 GPU, numbered from 0.'),
+        (0, ['0', '1'], '--gpus 0: torch finds no GPU on this machine: remove --gpus.'),
+        (1, ['0', '1'], '--gpus 1: torch finds 1 GPU on this machine: use numbers from 0.'),
     ],
 )
 def test_a_gpu_that_does_not_exist_is_refused(
@@ -117,8 +119,8 @@ def test_a_word_that_is_not_a_gpu_is_refused(
         runpy.run_path(str(ROOT / 'tools' / 'run_experiments.py'), run_name='__main__')
     assert stopped.value.code == 2 and not out.exists()
     assert capsys.readouterr().err == (
-        f'error: --gpus {" ".join(words)}: {wrong!r} is not a device: give numbers from 0 on, as '
-        'in --gpus 0 1, or names as nvidia-smi -L lists them.\n'
+        f'error: --gpus {" ".join(words)}: {wrong!r} is not a device: use numbers, as in --gpus '
+        '0 1, or names that nvidia-smi -L lists.\n'
     )
 
 
@@ -128,7 +130,7 @@ def test_each_job_sees_one_of_the_gpus(write_table, tmp_path, monkeypatch):
     monkeypatch.setattr('depthda.experiments.tables.runner.make_data', lambda *_: None)
     calls = []
 
-    def stand_in(console, runs, jobs, gpus, *rest):
+    def stand_in(console, runs, jobs, gpus, *args):
         calls.append((jobs, gpus))
         return []
 
@@ -140,7 +142,7 @@ def test_each_job_sees_one_of_the_gpus(write_table, tmp_path, monkeypatch):
 def test_worlds_of_a_table_without_synthetic_rows_are_refused(write_table, tmp_path):
     path = write_table([tiny() | {'sample': None}])
     assert refusal(run_table, path, tmp_path / 'out', worlds=[5], dry_run=True) == (
-        f'--worlds: no row of {path} uses a synthetic dataset; leave it out.'
+        f'--worlds: no row of {path} uses a synthetic dataset: remove the option.'
     )
 
 
@@ -153,7 +155,7 @@ def handlers():
         signal.signal(number, handler)
 
 
-def test_a_signal_ends_the_tool_with_a_sentence_and_no_worker(
+def test_a_signal_ends_the_tool_and_its_workers_with_one_sentence(
     write_table, tmp_path, monkeypatch, capsys, handlers
 ):
     script = 'import os, signal, sys, time; os.kill(os.getppid(), 15); time.sleep(60)'
@@ -166,7 +168,7 @@ def test_a_signal_ends_the_tool_with_a_sentence_and_no_worker(
         runpy.run_path(str(ROOT / 'tools' / 'run_experiments.py'), run_name='__main__')
     assert stopped.value.code == 143
     assert capsys.readouterr().err == (
-        'interrupted; 0 of 2 runs finished; the same command does the rest\n'
+        'interrupted: 0 of 2 runs finished; run the same command again to continue\n'
     )
     assert [process.returncode for process in started] == [-15]
 
@@ -177,7 +179,7 @@ def test_a_dry_run_lists_and_does_nothing(write_table, tmp_path, capsys):
     finish(first, {'mIoU': 1.0})
     assert not run_table(path, tmp_path / 'out', dry_run=True)
     out = capsys.readouterr().out
-    assert 'not here   x: no data' in out and '1 of 2 runs would be done' in out
+    assert 'cannot run x: no data' in out and '1 of 2 runs would be done' in out
     assert 'finished   rgb, world 1' in out and 'would run  rgb, world 2' in out
     assert not (tmp_path / 'out' / 'samples').exists()
 
@@ -186,7 +188,7 @@ def test_rows_that_are_the_same_run_are_done_once(write_table, tmp_path, monkeyp
     path = write_table([tiny('one'), tiny('two')], worlds=(1,))
     done = []
 
-    def stand_in(console, runs, jobs, gpus, *rest):
+    def stand_in(console, runs, jobs, gpus, *args):
         done.extend(runs)
         for run in runs:
             finish(run, {'mIoU': 12.34})

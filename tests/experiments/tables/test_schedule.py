@@ -25,7 +25,7 @@ def table(write_table):
 
 
 @pytest.fixture
-def does(monkeypatch):
+def finished(monkeypatch):
     """Let runs finish at once; return their names in the order in which they were done."""
     done = []
 
@@ -36,29 +36,29 @@ def does(monkeypatch):
         return []
 
     monkeypatch.setattr('depthda.experiments.tables.runner.execute', execute)
-    monkeypatch.setattr('depthda.experiments.tables.runner.make_data', lambda *rest: None)
+    monkeypatch.setattr('depthda.experiments.tables.runner.make_data', lambda *_: None)
     return done
 
 
-def test_shards_are_all_runs_and_end_in_the_table_of_one_run(table, tmp_path, does):
-    run_table(table, tmp_path / 'whole')
-    whole = does[:]
-    assert len(whole) == len(set(whole)) == 12
-    does.clear()
+def test_shards_together_make_the_table_of_one_machine(table, tmp_path, finished):
+    run_table(table, tmp_path / 'complete')
+    complete = finished[:]
+    assert len(complete) == len(set(complete)) == 12
+    finished.clear()
     for number in (1, 2, 3):
         run_table(table, tmp_path / f'{number}', shard=f'{number}/3')
-    assert sorted(does) == sorted(whole) and does != whole
-    # A machine that starts again after half of its share, and has lost a result.
+    assert sorted(finished) == sorted(complete) and finished != complete
+    # A machine starts again, and one of its results is missing.
     lost = next((tmp_path / '2').glob('small/dual/*/result.json'))
     lost.unlink()
-    does.clear()
+    finished.clear()
     run_table(table, tmp_path / '2', shard='2/3')
-    assert len(does) == 1 and does[0].startswith('dual')
+    assert len(finished) == 1 and finished[0].startswith('dual')
     for number in (1, 2, 3):
         shutil.copytree(tmp_path / f'{number}', tmp_path / 'merged', dirs_exist_ok=True)
     run_table(table, tmp_path / 'merged', report=True)
     for suffix in ('md', 'csv', 'tex'):
-        one, other = (tmp_path / name / f'small/table.{suffix}' for name in ('whole', 'merged'))
+        one, other = (tmp_path / name / f'small/table.{suffix}' for name in ('complete', 'merged'))
         assert one.read_bytes() == other.read_bytes()
 
 
@@ -68,30 +68,31 @@ def test_a_share_that_does_not_exist_is_refused(table, tmp_path, text):
     assert refusal(run_table, table, tmp_path, shard=text) == message
 
 
-def test_one_run_of_each_row_comes_first(table, tmp_path, does):
+def test_one_run_of_each_row_comes_first(table, tmp_path, finished):
     run_table(table, tmp_path, hours=1000)
-    assert does[:4] == [
+    assert finished[:4] == [
         'rgb, world 1, seed 0', 'dual, world 1, seed 0', 'rgb, world 1, seed 1',
         'dual, world 1, seed 1',
     ]  # fmt: skip
-    assert len(does) == 12
+    assert len(finished) == 12
 
 
-def test_runs_that_would_not_end_in_time_are_left(table, tmp_path, does, monkeypatch, capsys):
+def test_runs_that_would_not_end_in_time_are_not_started(
+    table, tmp_path, finished, monkeypatch, capsys
+):
     clock = [0.0]
     monkeypatch.setattr(schedule.time, 'monotonic', lambda: clock[0])
     run_table(table, tmp_path, hours=0.5)
-    # Nothing is known before the first run; it took an hour, and no other fits into half of one.
-    assert does == ['rgb, world 1, seed 0']
-    assert (
-        '11 runs would not end in time; the same command does the rest' in capsys.readouterr().out
-    )
+    # The length of the first run was unknown. It took an hour, and half an hour was allowed.
+    assert finished == ['rgb, world 1, seed 0']
+    message = '11 runs would not end in time; run the same command again to continue'
+    assert message in capsys.readouterr().out
     run_table(table, tmp_path, hours=1)
-    assert len(does) == 12
-    assert refusal(check_arguments, None, None, 0.0) == '--hours 0: take more than 0.'
+    assert len(finished) == 12
+    assert refusal(check_arguments, None, None, 0.0) == '--hours 0: use a number above 0.'
 
 
-def test_the_length_of_a_run_is_that_of_its_row(table, tmp_path):
+def test_the_expected_time_of_a_run_is_that_of_its_row(table, tmp_path):
     runs = plan_runs(load_table(table), tmp_path)
     dual = [run for run in runs if run.row.name == 'dual']
     limit = schedule.TimeLimit(1, runs)
@@ -119,14 +120,14 @@ def test_the_slurm_script_of_the_page_runs(tmp_path):
 
 
 def test_two_machines_may_write_the_same_images(tmp_path):
-    """The second finds the dataset of the first when it is about to put its own there."""
+    """The second machine finds the dataset of the first when its own is complete."""
     world, counts = make_world(seed=1, size=64), dict(Train=1, Val=0, Test=0)
 
-    def other(done):
+    def write_first(done):
         if done == 2:
             assert write_sample(tmp_path / 'other', world, counts) == 2
             (tmp_path / 'other').rename(tmp_path / 'data')
 
-    assert write_sample(tmp_path / 'data', world, counts, progress=other) == 0
+    assert write_sample(tmp_path / 'data', world, counts, progress=write_first) == 0
     assert [path.name for path in tmp_path.iterdir()] == ['data']
     assert len(list((tmp_path / 'data').rglob('images_png/*.png'))) == 2

@@ -13,18 +13,18 @@ LONG = {'train_cfg.max_iters': 900, 'param_scheduler.1.end': 900}
 
 @pytest.fixture
 def smoke(write_table, tmp_path):
-    """The only run of a table of one row, in a smoke run."""
+    """Return a function that plans the smoke run of a table with one row."""
 
-    def plan(row, **rest):
-        table = load_table(write_table([row], worlds=(1,), **rest))
+    def plan(row, **settings):
+        table = load_table(write_table([row], worlds=(1,), **settings))
         (run,) = plan_runs(table, tmp_path, [0], [0], smoke=True)
         return run
 
     return plan
 
 
-def real(config: str, **rest) -> dict:
-    return dict(name='real', title='real', config=f'configs/{config}.py', **rest)
+def real(config: str, **fields) -> dict:
+    return dict(name='real', title='real', config=f'configs/{config}.py', **fields)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_overrides_of_a_row_choose_the_direction(smoke):
     assert run.steps[0].train == 'configs/sample/depthda_tiny_r2u.py'
 
 
-def test_a_checkpoint_chosen_on_the_target_is_so_in_its_stand_in(smoke):
+def test_the_stand_in_of_a_target_selected_row_also_selects_on_the_target(smoke):
     config = 'depthda/depthda_convnext-b-s_1xb4-40k_loveda-u2r-as-released-1024x1024'
     run = smoke(real(config, protocol='server'))
     training, test = (resolved_config(step) for step in run.steps)
@@ -75,7 +75,7 @@ def test_a_checkpoint_chosen_on_the_target_is_so_in_its_stand_in(smoke):
     assert not test.test_evaluator and test.test_dataloader.dataset.labels is False
 
 
-def test_a_row_on_synthetic_data_stands_for_itself_with_its_overrides(smoke):
+def test_a_row_on_synthetic_data_is_its_own_stand_in_with_its_overrides(smoke):
     row = tiny('long', 'depthda_tiny_r2u', test_options={'test_dataloader.dataset.domain': 'Rural'})
     row['options'] = LONG | {'optim_wrapper.optimizer.lr': 0.5}
     training, test = (resolved_config(step) for step in smoke(row).steps)
@@ -89,7 +89,7 @@ def test_schedulers_that_a_row_removes_are_not_shortened(smoke):
     assert resolved_config(smoke(row).steps[0]).param_scheduler == []
 
 
-def test_what_a_row_names_comes_before_the_default(smoke):
+def test_the_smoke_settings_of_a_row_precede_the_default(smoke):
     config = 'depthseg/depthseg_dinov2-s_1xb8-50e_liuzhou-512x512'
     adapted = smoke(real(config, smoke=dict(options={'model.adapter': None})))
     assert adapted.steps[0].train == 'configs/sample/depthseg_tiny_u2r.py'
@@ -98,7 +98,7 @@ def test_what_a_row_names_comes_before_the_default(smoke):
     assert named.steps[0].train == 'configs/sample/upernet_tiny_r2u.py'
 
 
-def test_a_chain_is_shortened_and_its_tool_takes_the_same_overrides(smoke):
+def test_a_chain_is_shortened_and_its_tool_has_the_same_overrides(smoke):
     config, network = 'configs/sample/drdg_tiny_r2u.py', 'configs/sample/upernet_tiny_r2u.py'
     tool = ('tools/translate.py', config, '{run}/translation', '--out', '{run}/translated')
     steps = [
@@ -125,7 +125,7 @@ def test_a_chain_is_shortened_and_its_tool_takes_the_same_overrides(smoke):
     assert resolved_config(training).train_cfg.max_iters == 2
 
 
-def test_short_run_is_what_the_tests_take_for_short(at_root):
+def test_short_run_returns_the_overrides_of_the_tests(at_root):
     assert short_run('configs/sample/upernet_tiny_u2r.py') == SHORT
 
 

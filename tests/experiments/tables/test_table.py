@@ -1,4 +1,4 @@
-"""Mistakes in a table file are named; a config with varied values becomes a table."""
+"""Mistakes in a table file are reported; a config with varied values becomes a table."""
 
 import pytest
 from refusals import refusal
@@ -10,7 +10,7 @@ from depthda.experiments.tables.table import load_table, split_values
 SAMPLE = 'configs/sample/upernet_tiny_u2r.py'
 
 
-def test_rows_take_what_the_table_shares(write_table):
+def test_rows_inherit_the_settings_of_the_table(write_table):
     rows = [tiny(), dict(name='x', title='X', absent='not here', paper=[1.5])]
     table = load_table(write_table(rows, protocol='server', sample={'null': True}))
     assert [row.protocol for row in table.rows] == ['server', 'server']
@@ -25,10 +25,10 @@ def test_rows_take_what_the_table_shares(write_table):
         (dict(name='x', title='x'), 'exactly one of'),
         (dict(name='x', title='x', absent='y', config=SAMPLE), 'exactly one of'),
         (dict(name='x', title='x', absent='y', papers=[1]), "did you mean 'paper'"),
-        (dict(name='x', title='x', absent='y', paper=[1, 2]), '2 paper scores for 1 column: give'),
-        (dict(name='x', title='x', absent='y', protocol='other'), 'local, server'),
-        (dict(name='x', title='x', same_as='y'), "no row 'y'"),
-        (tiny(baseline='y'), "no row 'y'"),
+        (dict(name='x', title='x', absent='y', paper=[1, 2]), '2 paper scores for 1 column: write'),
+        (dict(name='x', title='x', absent='y', protocol='other'), "or 'server', not 'other'"),
+        (dict(name='x', title='x', same_as='y'), "unknown row 'y'"),
+        (tiny(baseline='y'), "unknown row 'y'"),
     ],
 )
 def test_a_wrong_row_is_named(write_table, row, message):
@@ -56,6 +56,7 @@ def test_vary_makes_a_row_of_each_combination(at_root):
 
 ABSENT = dict(name='x', title='X', absent='y')
 CURVE = dict(x='dose', column='mIoU')
+TUPLE = 'write a tuple of whole numbers such as (0, 1, 2).'
 
 
 @pytest.mark.parametrize(
@@ -65,57 +66,54 @@ CURVE = dict(x='dose', column='mIoU')
         (dict(rows=['x']), "row 1 of {path} is 'x': write dict(name=…, …)."),
         (
             dict(columns=[dict(key='OA', title='b'), dict(key='mIoU', titel='mIoU')]),
-            "column 2 of {path}: no key 'titel': did you mean 'title'?",
+            "column 2 of {path}: unknown key 'titel': did you mean 'title'?",
         ),
-        (dict(columns=[dict(key='mIoU')]), "column 1 of {path} has no 'title'."),
+        (dict(columns=[dict(key='mIoU')]), "column 1 of {path} has no 'title': add it."),
         (dict(columns=['mIoU']), "column 1 of {path} is 'mIoU': write dict(key=…, …)."),
         (
             dict(columns=[dict(key='Rural/mIou', title='mIoU')]),
-            "column 1 of {path}: no score 'mIou': did you mean 'mIoU'? The score of a class is "
-            'written IoU.building.',
+            "column 1 of {path}: unknown score 'mIou': did you mean 'mIoU'? Write the score of a "
+            'class as IoU.building.',
         ),
         (
             dict(curve=dict(CURVE, lines={}, colum='mIoU')),
-            "the curve of {path}: no key 'colum': did you mean 'column'?",
+            "the curve of {path}: unknown key 'colum': did you mean 'column'?",
         ),
-        (dict(curve=CURVE), "the curve of {path} has no 'lines'."),
+        (dict(curve=CURVE), "the curve of {path} has no 'lines': add it."),
         (
             dict(rows=[dict(name='x', title='X', steps=[dict(train=SAMPLE), dict(tset=SAMPLE)])]),
-            "step 2 of row 'x' of {path}: no key 'tset': did you mean 'test'?",
+            "step 2 of row 'x' of {path}: unknown key 'tset': did you mean 'test'?",
         ),
         (
             dict(rows=[ABSENT | dict(smoke=dict(steps=[dict(trian='z')]))]),
-            "step 1 of smoke of row 'x' of {path}: no key 'trian': did you mean 'train'?",
+            "step 1 of smoke of row 'x' of {path}: unknown key 'trian': did you mean 'train'?",
         ),
         (
             dict(rows=[ABSENT | dict(smoke=dict(optoins={}))]),
-            "smoke of row 'x' of {path}: no key 'optoins': did you mean 'options'?",
+            "smoke of row 'x' of {path}: unknown key 'optoins': did you mean 'options'?",
         ),
         (
             dict(rows=[tiny() | dict(options='a=1')]),
-            "options of row 'rgb' of {path} is 'a=1': write a dict, dict(key=value).",
+            "options of row 'rgb' of {path} is 'a=1': write a dict, {{key: value}}.",
         ),
-        (dict(seeds=3), 'seeds of {path} is 3: give a tuple of whole numbers, (0, 1, 2).'),
-        (dict(worlds='12'), "worlds of {path} is '12': give a tuple of whole numbers, (0, 1, 2)."),
-        (
-            dict(seeds=(0.5, '1')),
-            "seeds of {path} is (0.5, '1'): give a tuple of whole numbers, (0, 1, 2).",
-        ),
-        (dict(seeds=(0, 1, 0)), 'seeds of {path}: 0 is given twice; give each once.'),
+        (dict(seeds=3), f'seeds of {{path}} is 3: {TUPLE}'),
+        (dict(worlds='12'), f"worlds of {{path}} is '12': {TUPLE}"),
+        (dict(seeds=(0.5, '1')), f"seeds of {{path}} is (0.5, '1'): {TUPLE}"),
+        (dict(seeds=(0, 1, 0)), 'seeds of {path}: 0 appears twice: use each value once.'),
         (
             dict(rows=[tiny(baseline='rgb')]),
             "row 'rgb' of {path} is its own baseline: name the row that it is compared with.",
         ),
         (
             dict(rows=[tiny(checkpoint='bets')]),
-            "row 'rgb' of {path}: no checkpoint 'bets': did you mean 'best'?",
+            "row 'rgb' of {path}: unknown checkpoint 'bets': did you mean 'best'?",
         ),
         (
             dict(rows=[tiny() | dict(options={'randomness.seed': 7})]),
-            "options of row 'rgb' of {path}: randomness.seed is set by the seeds of the table: "
-            'give seeds in the table, or --seeds.',
+            "options of row 'rgb' of {path}: the seeds of the table set randomness.seed: set seeds "
+            'in the table, or use --seeds.',
         ),
-        (dict(rows=[tiny(), tiny()]), "two rows of {path} are named 'rgb': names must differ."),
+        (dict(rows=[tiny(), tiny()]), "two rows of {path} are named 'rgb': use different names."),
     ],
 )
 def test_mistakes_of_a_table_are_found_before_it_runs(write_table, table, sentence):
@@ -130,18 +128,19 @@ def test_a_misspelt_name_of_a_table_is_refused(write_table):
     load_table(path)
     for changed in (text + '\nseed = (0, 1)\n', text.replace('seeds', 'seed') + '\nseed = 1\n'):
         path.write_text(changed)
-        assert refusal(load_table, path) == f"nothing reads 'seed' of {path}; did you mean 'seeds'?"
+        message = f"'seed' in {path} has no effect: did you mean 'seeds'?"
+        assert refusal(load_table, path) == message
 
 
 @pytest.mark.parametrize(
     'vary, message',
     [
-        (['a=1', 'a=2'], '--vary has a twice: give all of its values at once, a=1,'),
+        (['a=1', 'a=2'], '--vary has a twice: list all of its values together, a='),
         (['lr'], 'KEY=VALUE'),
         (['lr='], 'KEY=VALUE'),
         (['=3'], 'KEY=VALUE'),
-        (['randomness.seed=0,1'], '--vary: randomness.seed is set by the seeds of the table: give'),
-        (['a.lr=1e-3,0.001'], '--vary a.lr: 0.001 is given twice; give each once.'),
+        (['randomness.seed=0,1'], '--vary: the seeds of the table set randomness.seed: set '),
+        (['a.lr=1e-3,0.001'], '--vary a.lr: 0.001 appears twice: use each value once.'),
     ],
 )
 def test_what_cannot_be_varied_is_refused(at_root, write_table, vary, message):

@@ -15,14 +15,14 @@ CURVE = dict(x='dose', column='gain', lines={'there': {1.0: 'much', 0.0: 'none',
 
 @pytest.fixture
 def dosed(write_table):
-    """Four rows on two worlds: RGB only, and three doses of depth."""
+    """Return a table of four rows on two worlds: RGB only, and three doses of depth."""
     rows = [tiny('rgb')]
     rows += [
         tiny(name, 'depthda_tiny_u2r', baseline='rgb', note=name)
         for name in ('none', 'some', 'much')
     ]
-    for place, row in enumerate(rows):
-        row['options'] = row['options'] | {'optim_wrapper.optimizer.lr': place + 1}  # separate runs
+    for rate, row in enumerate(rows, 1):  # with equal options, the rows would share their runs
+        row['options'] = row['options'] | {'optim_wrapper.optimizer.lr': rate}
     return load_table(write_table(rows, columns=COLUMNS, worlds=(1, 2), curve=CURVE))
 
 
@@ -67,8 +67,8 @@ def test_rows_that_have_not_been_run_are_left_out(dosed, tmp_path, drawn):
 @pytest.mark.parametrize(
     'wrong, message',
     [
-        (dict(column='gains'), "no column 'gains': did you mean 'gain'"),
-        (dict(lines={'there': {0.0: 'nome'}}), "no row 'nome': did you mean 'none'"),
+        (dict(column='gains'), "unknown column 'gains': did you mean 'gain'"),
+        (dict(lines={'there': {0.0: 'nome'}}), "unknown row 'nome': did you mean 'none'"),
     ],
 )
 def test_names_that_are_not_in_the_table_are_refused(write_table, wrong, message):

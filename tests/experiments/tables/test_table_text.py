@@ -37,18 +37,18 @@ def test_markdown_has_a_table_for_each_protocol(shown):
     assert '| local | here | 50.50 ± 0.71 | 2 | target-selected |' in local
     assert '48.98' not in local and '50.50' not in server
     assert r'\* server: printed 48.99' in text and 'What it is.' in text
-    assert 'labelled images of the target domain chose the checkpoint' in text
+    assert 'chosen by its score on labelled images of the target domain' in text
 
 
 def test_csv_keeps_full_precision_and_one_score_per_line(shown):
     lines = list(csv.DictReader(io.StringIO(comma_separated(*shown))))
-    here = next(line for line in lines if line['row'] == 'local')
-    assert float(here['mean']) == 50.5 and float(here['std']) == pytest.approx(0.5**0.5)
-    assert (here['protocol'], here['marks'], here['n']) == ('local', 'target-selected', '2')
+    local = next(line for line in lines if line['row'] == 'local')
+    assert float(local['mean']) == 50.5 and float(local['std']) == pytest.approx(0.5**0.5)
+    assert (local['protocol'], local['marks'], local['n']) == ('local', 'target-selected', '2')
     assert [line['from'] for line in lines if line['row'] == 'server'] == ['paper', 'here']
 
 
-def test_latex_escapes_and_stays_in_its_columns(shown):
+def test_latex_is_escaped_and_has_the_right_number_of_columns(shown):
     text = latex(*shown)
     assert text.count(r'\begin{table}') == text.count(r'\end{table}') == 2
     assert r'Other \& co & paper & 24.62 \\' in text
@@ -60,7 +60,7 @@ def test_latex_escapes_and_stays_in_its_columns(shown):
     assert {line.replace(r'\&', '').count('&') for line in rows} == {2}
 
 
-def test_the_terminal_shows_the_same(shown):
+def test_the_terminal_shows_the_same_figures(shown):
     console = Console(width=120, file=io.StringIO())
     console.print(*terminal(*shown, console.width))
     text = console.file.getvalue()

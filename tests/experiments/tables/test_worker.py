@@ -1,4 +1,4 @@
-"""A chain of steps is a row like any other: each step runs once, on the results of the last."""
+"""A chain of steps: each step runs once, on the results of the steps before it."""
 
 import json
 from dataclasses import replace
@@ -15,7 +15,7 @@ from depthda.experiments.tables.worker import _run
 from depthda.io.files import read_json, write_json
 
 CONFIG = 'configs/sample/upernet_tiny_u2r.py'
-# As translation does it: a tool makes a new source dataset, and a model is trained on it.
+# As in a translation, a tool makes a new source dataset, and a model is trained on it.
 CHAIN = [
     dict(
         tool=(
@@ -52,12 +52,12 @@ def test_a_chain_runs_and_a_finished_step_is_not_repeated(run, monkeypatch):
     assert result['seed'] == 3 and result['state'] == 'done'
     assert not result['target_selected'] and result['target_images_seen'] is None
 
-    # Killed in the test: the steps before it are done.
+    # As if the run was killed during its test, after all other steps.
     (run.folder / 'result.json').unlink()
     state = read_json(run.folder / 'steps.json')
     write_json(run.folder / 'steps.json', state | {'done': 2})
     done = []
-    monkeypatch.setattr('depthda.engine.launch.train', lambda *args, **rest: done.append('train'))
+    monkeypatch.setattr('depthda.engine.launch.train', lambda *_, **__: done.append('train'))
     made = (run.folder / 'made' / 'world.json').stat().st_mtime_ns
     _run(run.folder)
     assert done == [] and run.result['scores'] == result['scores']
@@ -65,11 +65,11 @@ def test_a_chain_runs_and_a_finished_step_is_not_repeated(run, monkeypatch):
 
 
 def test_a_tool_that_fails_ends_the_chain(run):
-    first, *rest = run.steps
+    first, *others = run.steps
     first = replace(first, tool=('tools/make_sample.py', str(run.data / 'world.json')))
-    run = replace(run, steps=(first, *rest))
+    run = replace(run, steps=(first, *others))
     ((_, error),) = execute([run])
-    assert 'make_sample.py' in error and 'ended with status 2: error: ' in error
+    assert 'make_sample.py' in error and 'failed with status 2: error: ' in error
     assert error.endswith('world.json is a file: choose a folder'), error
     assert not (run.folder / 'result.json').exists()
     assert not (run.folder / 'model').exists()
