@@ -69,7 +69,7 @@ class FeatureDistance(nn.Module):
 
     def forward(self, step: 'AdaptationStep') -> dict[str, Tensor]:
         """Return the weighted distance, ``loss_features``."""
-        found = step.source_features
+        found = step.source.encoded
         maps = found.rgb if isinstance(found, PairedFeatures) else found
         with torch.no_grad():
             images = step.source_images

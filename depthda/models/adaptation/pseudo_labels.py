@@ -29,18 +29,6 @@ def confident_share(
     return labels, share.expand(labels.shape)
 
 
-def class_portion(probabilities: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor]:
-    r"""Choose the class with the largest ratio of probability to threshold (CBST).
-
-    .. math:: \hat y = \arg\max_c p_c / \theta_c \quad \text{where}
-        \quad \max_c p_c / \theta_c \ge 1
-
-    Pixels whose largest ratio is below 1 are ignored. All weights are 1.
-    """
-    highest, labels = (probabilities / thresholds.view(1, -1, 1, 1)).max(1)
-    return labels.masked_fill(highest < 1, IGNORED), torch.ones_like(highest)
-
-
 @MODELS.register_module()
 class ConfidentShare(nn.Module):
     """Label every pixel; the weight of all pixels is the share of confident pixels.
@@ -63,6 +51,35 @@ class ConfidentShare(nn.Module):
 
 
 @MODELS.register_module()
+class Threshold(nn.Module):
+    """Label the pixels whose highest probability exceeds a threshold; all weights are equal.
+
+    Args:
+        threshold: The lowest probability of a label.
+        ramp: Iterations after ``begin`` in which the weights rise from 0 to 1.
+        begin: The warm-up of ``DomainAdaptation``.
+    """
+
+    def __init__(self, threshold: float = 0.9, ramp: int = 0, begin: int = 0) -> None:
+        super().__init__()
+        if not 0 <= threshold < 1:
+            raise UserError(f'Threshold: threshold={threshold}: use 0 or more, and less than 1.')
+        self.threshold = threshold
+        self.ramp = ramp
+        self.begin = begin
+        self.weight = 1.0
+
+    def update(self, segmentor: nn.Module, iteration: int) -> None:
+        """Set the weight of this iteration."""
+        self.weight = min((iteration - self.begin) / self.ramp, 1.0) if self.ramp else 1.0
+
+    def forward(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
+        highest, labels = probabilities.max(1)
+        labels = labels.masked_fill(highest <= self.threshold, IGNORED)
+        return labels, torch.full_like(highest, self.weight)
+
+
+@MODELS.register_module()
 class DepthAgreement(ConfidentShare):
     r"""Multiply the weights of ``ConfidentShare`` by the agreement of two teacher predictions.
 
@@ -78,54 +95,3 @@ class DepthAgreement(ConfidentShare):
     def forward(self, probabilities: Tensor, without_depth: Tensor) -> tuple[Tensor, Tensor]:
         labels, share = super().forward(probabilities)
         return labels, share * (1 - (probabilities - without_depth).abs().sum(1) / 2)
-
-
-_BINS = 4096  # of the histograms of probabilities from 0 to 1
-
-
-@MODELS.register_module()
-class ClassPortion(nn.Module):
-    r"""Label by p_c / θ_c, where θ_c keeps the portion p of the pixels predicted as class c.
-
-    .. math:: n_c = |\{x : \hat y = c\}|, \qquad
-        \theta_c = \text{the } \lfloor p \, n_c \rfloor\text{-th largest } \max_k p_k
-        \text{ among them}
-
-    ``ClassThresholdHook`` computes the thresholds from the whole target dataset each time the
-    teacher is refreshed. A class that is never predicted has the threshold 1. Citation: Y. Zou et
-    al., "Unsupervised Domain Adaptation for Semantic Segmentation via Class-Balanced
-    Self-Training" (CBST), ECCV 2018.
-
-    Args:
-        portion: p, the share of each predicted class whose pixels keep their label.
-    """
-
-    def __init__(self, portion: float = 0.5) -> None:
-        super().__init__()
-        if not 0 < portion <= 1:
-            raise UserError(f'ClassPortion: portion={portion}: take a number above 0, at most 1.')
-        self.portion = portion
-
-    def follow(self, segmentor: nn.Module) -> None:
-        """Register one threshold per class; all start at 1."""
-        self.register_buffer('thresholds', torch.ones(segmentor.num_classes))
-
-    def forward(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
-        return class_portion(probabilities, self.thresholds)
-
-    def histogram(self, probabilities: Tensor) -> Tensor:
-        """Return a histogram ``[K, bins]`` of the highest probabilities, by predicted class."""
-        highest, labels = probabilities.max(1)
-        bins = (highest * _BINS).long().clamp(max=_BINS - 1)
-        classes = len(self.thresholds)
-        return torch.bincount((labels * _BINS + bins).flatten(), minlength=classes * _BINS).view(
-            classes, _BINS
-        )
-
-    def set_thresholds(self, counts: Tensor) -> None:
-        """Set each θ to the lower edge of the bin that holds it, from counts ``[K, bins]``."""
-        kept = (self.portion * counts.sum(1)).floor().clamp(min=1)
-        from_above = counts.flip(1).cumsum(1)
-        place = (from_above < kept[:, None]).sum(1)
-        edges = (_BINS - 1 - place).to(self.thresholds) / _BINS
-        self.thresholds.copy_(torch.where(counts.sum(1) > 0, edges, torch.ones_like(edges)))

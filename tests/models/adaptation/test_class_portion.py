@@ -9,7 +9,7 @@ from tiny_adaptation import adapted, losses_of, pair
 
 from depthda.errors import UserError
 from depthda.models.adaptation.ema_teacher import SnapshotTeacher
-from depthda.models.adaptation.pseudo_labels import ClassPortion
+from depthda.models.adaptation.class_thresholds import ClassPortion
 
 CLASSES = 4
 
