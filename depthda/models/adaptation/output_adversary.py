@@ -89,9 +89,12 @@ def resized(logits: Tensor, size: torch.Size) -> Tensor:
     return F.interpolate(logits, size=size, mode='bilinear', align_corners=False)
 
 
-def bce(logits: Tensor, label: float, weights: Tensor | None = None) -> Tensor:
-    """Return the mean binary cross-entropy of logits, all with the same label."""
-    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label), weights)
+def bce(logits: Tensor, label: float, weights: Tensor | float = 1.0) -> Tensor:
+    """Return the weighted mean of the binary cross-entropy of logits, all with the same label."""
+    labels = torch.full_like(logits, label)
+    # Not as an argument of the function, which would give the weights no gradient.
+    values = F.binary_cross_entropy_with_logits(logits, labels, reduction='none')
+    return (weights * values).mean()
 
 
 @MODELS.register_module()
