@@ -4,6 +4,8 @@ A rule returns labels (N, H, W) and weights of the same shape. Losses skip pixel
 ``IGNORED``.
 """
 
+from collections.abc import Sequence
+
 import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
@@ -77,6 +79,40 @@ class Threshold(nn.Module):
         highest, labels = probabilities.max(1)
         labels = labels.masked_fill(highest <= self.threshold, IGNORED)
         return labels, torch.full_like(highest, self.weight)
+
+
+@MODELS.register_module()
+class ClassWeighted(ConfidentShare):
+    r"""Multiply the weights of ``ConfidentShare`` by a weight for the class and for confidence.
+
+    .. math:: w = q \, \begin{cases} \omega_{\hat y} & \max_c p_c \ge \rho \\
+        \tfrac 1 2 & \text{otherwise} \end{cases}
+
+    q is the weight of ``ConfidentShare``. Citation: Q. Zhao et al. (ST-DASegNet), JAG 127, 2024.
+
+    Args:
+        class_weights: ω, one weight per class.
+        sure: ρ.
+        **kwargs: Passed to ``ConfidentShare``, whose threshold is 0.975 in the paper.
+    """
+
+    def __init__(self, class_weights: Sequence[float], sure: float = 0.8, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.sure = sure
+        self.register_buffer('class_weights', torch.tensor(class_weights), persistent=False)
+
+    def follow(self, segmentor: nn.Module) -> None:
+        """Refuse weights that do not match the classes."""
+        if len(self.class_weights) != segmentor.num_classes:
+            raise UserError(
+                f'ClassWeighted: class_weights has {len(self.class_weights)} values, but the model '
+                f'has {segmentor.num_classes} classes: give one per class.'
+            )
+
+    def forward(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
+        labels, share = super().forward(probabilities)
+        is_sure = probabilities.amax(1) >= self.sure
+        return labels, share * torch.where(is_sure, self.class_weights[labels], 0.5)
 
 
 @MODELS.register_module()

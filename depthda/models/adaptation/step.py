@@ -91,8 +91,8 @@ class AdaptationStep:
         """Features and logits of the target images, without augmentation."""
         with recorded_pass(self.segmentor, self._encoded[1]) as record:
             features = self.segmentor.extract_feat(self.target_images)
-            for head in heads(self.segmentor).values():
-                if not hasattr(head, 'copies'):
+            for name, head in heads(self.segmentor).items():
+                if '.' not in name:  # a head computes its copies
                     head(features)
         return record
 

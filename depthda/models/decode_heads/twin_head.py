@@ -43,7 +43,12 @@ class TwinHead(BaseModule):
         self.combine = combine
 
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
-        return self.join(*(head(inputs) for head in self.copies))
+        pairs = zip(self.copies, self.inputs_of(inputs), strict=True)
+        return self.join(*(head(own) for head, own in pairs))
+
+    def inputs_of(self, inputs: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], ...]:
+        """Return the features that each copy reads."""
+        return inputs, inputs
 
     def join(self, first: Tensor, second: Tensor) -> Tensor:
         """Return the logits (N, K, h, w) of the prediction of both copies."""
@@ -56,8 +61,11 @@ class TwinHead(BaseModule):
     ) -> dict[str, Tensor]:
         """Compute the losses of each copy, prefixed ``first.`` and ``second.``."""
         losses = {}
-        for name, head, weight in zip(('first', 'second'), self.copies, self.weights, strict=True):
-            found = head.loss(inputs, batch_data_samples, train_cfg)
+        parts = zip(
+            ('first', 'second'), self.copies, self.inputs_of(inputs), self.weights, strict=True
+        )
+        for name, head, own, weight in parts:
+            found = head.loss(own, batch_data_samples, train_cfg)
             scaled = {key: weight * x if 'loss' in key else x for key, x in found.items()}
             losses |= add_prefix(scaled, name)
         return losses

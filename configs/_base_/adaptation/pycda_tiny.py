@@ -1,0 +1,2 @@
+# PyCDA for tiny models.
+_base_ = './pycda.py'
