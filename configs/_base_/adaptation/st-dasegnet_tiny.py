@@ -1,12 +1,13 @@
 # ST-DASegNet for tiny models and short trainings. All classes have the same weight.
 class_weights = [1.0] * 7
-critic = dict(type='StyleCritic', in_channels=128, channels=(16, 32))
+critic = dict(type='StyleCritic', in_channels=32, channels=(16,))
 adaptation = dict(
     type='DomainAdaptation',
     teacher=dict(type='HeadTeacher', momentum=0.99),
     pseudo=dict(type='ClassWeighted', threshold=0.975, class_weights=class_weights),
     terms=[
-        dict(type='StyleAdversary', style=style, critic=critic) for style in ('source', 'target')
+        dict(type='StyleAdversary', style=style, critic=critic, stage=1)
+        for style in ('source', 'target')
     ],
     pseudo_weight=0.25,
 )

@@ -24,7 +24,7 @@ class StyleAdversary(nn.Module):
     .. math:: L_{adv} = \lambda \, BCE(D(f_{fake}), 1), \qquad
         L_D = \lambda \, \tfrac 1 2 \bigl(BCE(D(f_{real}), 1) + BCE(D(f_{fake}), 0)\bigr)
 
-    f is the last stage of the encoder, with a softmax over the positions of each channel. For the
+    f are the features of one stage of the encoder, with a softmax over the positions of each channel. For the
     style of the source, real are source images and fake are target images; for the style of the
     target it is the reverse. D's outputs are resized to the images. L_adv gives gradients to the
     segmentor only, L_D to the critic only. Citation: see ``two_styles.py``.
@@ -33,16 +33,22 @@ class StyleAdversary(nn.Module):
         style: ``'source'`` or ``'target'``.
         critic: Config of D, such as ``StyleCritic``.
         weight: λ.
+        stage: Index of the stage. The critic of the paper needs at least 12² positions.
     """
 
     def __init__(
-        self, style: Literal['source', 'target'], critic: ConfigType, weight: float = 0.005
+        self,
+        style: Literal['source', 'target'],
+        critic: ConfigType,
+        weight: float = 0.005,
+        stage: int = -1,
     ) -> None:
         super().__init__()
         if style not in ('source', 'target'):
             raise UserError(f"StyleAdversary: style is 'source' or 'target', not {style!r}.")
         self.style = style
         self.weight = weight
+        self.stage = stage
         self.critic = MODELS.build(critic)
 
     def follow(self, segmentor: nn.Module) -> None:
@@ -57,7 +63,8 @@ class StyleAdversary(nn.Module):
         """Return ``loss_adversarial`` and ``loss_critic``, with the style as a prefix."""
         size = step.source_images.shape[2:]
         # features of source images and target images, in this style
-        given = [getattr(found.encoded, self.style)[-1] for found in (step.source, step.target)]
+        passes = (step.source, step.target)
+        given = [getattr(found.encoded, self.style)[self.stage] for found in passes]
         real, fake = given if self.style == 'source' else reversed(given)
         real, fake = over_positions(real), over_positions(fake)
         fooled = resized(apply_frozen(self.critic, fake), size)
