@@ -1,5 +1,5 @@
-# ST-DASegNet (JAG 2024) with DeepLabV3+, Urban -> Rural: an encoder and a head for each style, critics on
-# the features of each encoder, and self-training with averaged heads.
+# ST-DASegNet (JAG 2024) with DeepLabV3+, Urban -> Rural: an encoder and a head for each
+# style, critics on the features of each encoder, and self-training with averaged heads.
 class_weights = [1.0, 1.25, 1.25, 1.0, 1.5, 1.5, 1.25]
 critic = dict(type='StyleCritic', in_channels=2048, channels=(64, 128, 256))
 adaptation = dict(

@@ -24,7 +24,8 @@ class CategoryAdversary(OutputAdversary):
     r"""Train a critic on the joint prediction p of two heads, weighted by their disagreement w.
 
     .. math:: w = 1 - \frac{p_1 \cdot p_2}{\lVert p_1 \rVert \lVert p_2 \rVert}, \qquad
-        L_{adv} = \lambda \, (1 - i / N) \, \mathrm{mean}\bigl[(\epsilon + f w) \, BCE(D(p_t), 0)\bigr]
+        L_{adv} = \lambda \, (1 - i / N) \, \mathrm{mean}
+        \bigl[(\epsilon + f w) \, BCE(D(p_t), 0)\bigr]
 
     p₁ and p₂ are the probabilities of the heads, per pixel; i is the iteration. The critic's loss
     on the target has the same weights, without a gradient to the heads. Before iteration ``start``

@@ -54,9 +54,7 @@ def _is_twin(head: nn.Module) -> bool:
 
 
 def _kept(module: nn.Module, record: RecordedPass, name: str) -> Any:
-    return module.register_forward_hook(
-        lambda module, given, result: setattr(record, name, result)
-    )
+    return module.register_forward_hook(lambda module, given, result: setattr(record, name, result))
 
 
 @contextmanager

@@ -6,8 +6,6 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-
-
 if TYPE_CHECKING:
     from depthda.models.adaptation.step import AdaptationStep
 

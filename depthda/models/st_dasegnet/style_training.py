@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class StyleAdversary(nn.Module):
     r"""Teach one encoder of ``TwoStyleBackbone`` to give both domains the style of one of them.
 
-    .. math:: L_{adv} = \lambda \, BCE(D(f_{fake}), 1), \qquad
-        L_D = \lambda \, \tfrac 1 2 \bigl(BCE(D(f_{real}), 1) + BCE(D(f_{fake}), 0)\bigr)
+    .. math:: L_{adv} = \lambda \, BCE(D(f_{fake}), 1), \qquad L_D = \lambda \, \tfrac 1 2
+        \bigl(BCE(D(f_{real}), 1) + BCE(D(f_{fake}), 0)\bigr)
 
     f are the features of one stage of the encoder, with a softmax over the positions of each channel. For the
     style of the source, real are source images and fake are target images; for the style of the

@@ -71,7 +71,8 @@ class ChannelSelection(nn.Module):
 class UniversalFeatures(nn.Module):
     r"""Compute features that both styles share, by attention over channels.
 
-    .. math:: m = \phi\bigl(\tfrac 1 2 (F_S + F_T)\bigr), \qquad A = \tfrac 1 2 \sum_{d \in \{S, T\}}
+    .. math:: m = \phi\bigl(\tfrac 1 2 (F_S + F_T)\bigr), \qquad
+        A = \tfrac 1 2 \sum_{d \in \{S, T\}}
         \mathrm{softmax}_j \bigl(\max_k E^d_{ik} - E^d_{ij}\bigr), \qquad E^d = F_d m^\top
 
     φ is a 3 × 3 convolution with ReLU; A is C × C. The results are 3 × 3 convolutions with ReLU of

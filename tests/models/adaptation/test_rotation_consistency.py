@@ -38,7 +38,8 @@ def test_quarter_turns_are_counter_clockwise():
 
 @pytest.mark.parametrize('seeds', [(0, 1), (2, 3)])
 def test_the_loss_is_the_squared_difference_of_probabilities(seeds):
-    model, batch = adapted(dict(terms=[dict(type='RotationConsistency', weight=0.5)])), seeded(seeds)
+    term = dict(type='RotationConsistency', weight=0.5)
+    model, batch = adapted(dict(terms=[term])), seeded(seeds)
     torch.nn.init.normal_(model.segmentor.decode_head.conv_seg.weight)
     student = copy.deepcopy(model.segmentor)
     loss = losses_of(model, batch)['loss_rotation'].item()
@@ -46,9 +47,10 @@ def test_the_loss_is_the_squared_difference_of_probabilities(seeds):
     plain = student.decode_head(student.extract_feat(images)).softmax(1).detach().numpy()
     candidates = []
     for turns in np.ndindex(3, 3):
-        given = np.stack([rotated(image.numpy(), 1 + t) for image, t in zip(images, turns)])
+        pairs = list(zip(images.numpy(), plain, turns, strict=True))
+        given = np.stack([rotated(image, 1 + t) for image, _, t in pairs])
         again = student.decode_head(student.extract_feat(torch.tensor(given))).softmax(1)
-        expected = np.stack([rotated(p, 1 + t) for p, t in zip(plain, turns)])
+        expected = np.stack([rotated(p, 1 + t) for _, p, t in pairs])
         difference = again.detach().numpy() - expected
         candidates.append(0.5 * (difference**2).sum(1).mean())
     # Each image has its own number of turns, which its seed decides.

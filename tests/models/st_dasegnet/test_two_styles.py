@@ -61,9 +61,9 @@ def test_shared_features_attend_to_channels_that_are_unlike():
 
 def test_the_last_stage_has_an_eighth_more_channels():
     neck = StyleSelection([8, 16])
-    features = StyleFeatures(*(
-        (torch.randn(1, 8, 4, 4), torch.randn(1, 16, 2, 2)) for _ in range(2)
-    ))
+    features = StyleFeatures(
+        *((torch.randn(1, 8, 4, 4), torch.randn(1, 16, 2, 2)) for _ in range(2))
+    )
     found = neck(features)
     for own in found:
         assert [part.shape[1] for part in own] == [8, 18]
