@@ -24,10 +24,10 @@ class StyleAdversary(nn.Module):
     .. math:: L_{adv} = \lambda \, BCE(D(f_{fake}), 1), \qquad L_D = \lambda \, \tfrac 1 2
         \bigl(BCE(D(f_{real}), 1) + BCE(D(f_{fake}), 0)\bigr)
 
-    f are the features of one stage of the encoder, with a softmax over the positions of each channel. For the
-    style of the source, real are source images and fake are target images; for the style of the
-    target it is the reverse. D's outputs are resized to the images. L_adv gives gradients to the
-    segmentor only, L_D to the critic only. Citation: see ``two_styles.py``.
+    f are the features of one stage of the encoder, with a softmax over the positions of each
+    channel. For the style of the source, real are source images and fake are target images; for
+    the style of the target it is the reverse. D's outputs are resized to the images. L_adv gives
+    gradients to the segmentor only, L_D to the critic only. Citation: see ``two_styles.py``.
 
     Args:
         style: ``'source'`` or ``'target'``.
