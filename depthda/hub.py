@@ -24,13 +24,13 @@ def explained(weights: str, option: str = 'weights=') -> Iterator[None]:
     folder = Path(weights).expanduser()
     if folder.is_file():
         raise UserError(
-            f'{weights} is a file, and transformers reads a folder (config.json with '
-            'model.safetensors): fetch it with `hf download OWNER/NAME --local-dir DIR`.'
+            f'{weights} is a file, but transformers needs a folder (with config.json and '
+            'model.safetensors): download it with `hf download OWNER/NAME --local-dir DIR`.'
         )
     # A hub id has the form `owner/name` or `name`; anything else is a path.
     if not folder.is_dir() and not re.fullmatch(r'[\w][\w.-]*(/[\w][\w.-]*)?', weights):
         raise UserError(
-            f'The folder of weights {weights!r} does not exist: fetch them with '
+            f'The weights folder {weights!r} does not exist: download the weights with '
             f'`hf download OWNER/NAME --local-dir {weights}`, or set {option.rstrip("= ")} to the '
             'right path.'
         )
@@ -43,16 +43,16 @@ def explained(weights: str, option: str = 'weights=') -> Iterator[None]:
         if folder.is_dir():
             if pointers := [path.name for path in folder.iterdir() if _is_pointer(path)]:
                 raise UserError(
-                    f'{pointers[0]} of the folder {weights!r} is a pointer of git-lfs, not the '
-                    f'file: run `git lfs pull` there, or fetch it with `hf download`.'
+                    f'{pointers[0]} in the folder {weights!r} is a git-lfs pointer, not the file '
+                    'itself: run `git lfs pull` in that folder, or download it with `hf download`.'
                 ) from error
             raise UserError(
-                f'The folder {weights!r} holds no readable transformers checkpoint (config.json '
-                f'with model.safetensors): {reason}.'
+                f'The folder {weights!r} contains no readable transformers checkpoint (config.json '
+                f'and model.safetensors): {reason}.'
             ) from error
         raise UserError(
             f'The weights {weights!r} are neither a local folder nor available from the hub '
-            f'({reason}): where there is a network, run `hf download {weights} --local-dir DIR`, '
+            f'({reason}): with a network connection, run `hf download {weights} --local-dir DIR`, '
             f'then set {option}DIR.'
         ) from error
 

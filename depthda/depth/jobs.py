@@ -13,7 +13,7 @@ CheckFolder = Callable[[Path, Iterable[str], Iterable[str]], None]
 
 @dataclass(frozen=True)
 class Job:
-    """A file and its depth map, which lies below ``root``."""
+    """A file and its depth map, which is written below ``root``."""
 
     source: Path
     map: Path
@@ -26,28 +26,29 @@ class Job:
 
 
 def list_jobs(
-    given: Sequence[str],
+    paths: Sequence[str],
     root_of: Callable[[Path, Path], Path],
     suffixes: Sequence[str],
     kind: str,
     check: CheckFolder = lambda folder, folders, names: None,
 ) -> list[Job]:
-    """List a job for each given file, and for each file below a given folder.
+    """List a job for each file in ``paths``, and for each file below a folder in ``paths``.
 
-    The map of ``FOLDER/a/12.tif`` is ``ROOT/a/12.png``. FOLDER is the given folder, or the folder
-    of the given file.
+    The map of ``FOLDER/a/12.tif`` is ``ROOT/a/12.png``. FOLDER is the listed folder, or the folder
+    of the listed file.
 
     Args:
-        given: Paths of files and folders.
+        paths: Paths of files and folders.
         root_of: Function that returns ROOT for a given path and its FOLDER, or refuses them.
         suffixes: Endings of the files to use, in lower case.
         kind: Name of such a file in messages (``'image'``).
-        check: Function that gets each folder, its sub-folders and its files, and may refuse them.
+        check: Function that is called with each folder, its sub-folders and its files, and may
+            refuse them.
     """
     jobs: dict[Path, Job] = {}
-    for each in given:
+    for given in paths:
         # Links are not resolved: datasets look for the maps of a linked folder next to the link.
-        path = Path(os.path.abspath(each))
+        path = Path(os.path.abspath(given))
         folder = path if path.is_dir() else path.parent
         root = root_of(path, folder)
         for source in _files(path, suffixes, kind, check):
@@ -56,8 +57,8 @@ def list_jobs(
             other = jobs.setdefault(job.map, job)
             if other.source != source:
                 raise UserError(
-                    f'{other.source} and {source} would both write {job.map}: give them to '
-                    'separate runs with different --out, or rename one.'
+                    f'{other.source} and {source} would both write {job.map}: process them in '
+                    'separate runs with different --out, or rename one of them.'
                 )
     return list(jobs.values())
 
@@ -65,24 +66,26 @@ def list_jobs(
 def _files(path: Path, suffixes: Sequence[str], kind: str, check: CheckFolder) -> list[Path]:
     expected = ', '.join(suffixes)
     if not path.exists():
-        raise UserError(f'there is no {kind} or folder {path}: correct the path.')
+        raise UserError(f'the {kind} or folder {path} does not exist: correct the path.')
     if not path.is_dir():
         if path.suffix.lower() not in suffixes:
-            raise UserError(f'{path} has an unknown suffix: give {expected} or a folder.')
+            raise UserError(f'{path} has an unsupported suffix: use {expected} or a folder.')
         return [path]
-    found = []
+    files = []
     for folder, folders, names in walk(path):
         check(Path(folder), folders, names)
         # Skip hidden files and folders, which belong to the operating system.
         folders[:], names = (sorted(n for n in part if n[0] != '.') for part in (folders, names))
-        found += [Path(folder, name) for name in names if name.lower().endswith(tuple(suffixes))]
-    if not found:
-        raise UserError(f'{path} holds no {kind} ({expected}): name another folder.')
-    return found
+        files += [Path(folder, name) for name in names if name.lower().endswith(tuple(suffixes))]
+    if not files:
+        raise UserError(f'{path} contains no {kind} ({expected}): choose another folder.')
+    return files
 
 
 def check_is_folder(out: Path) -> None:
-    """Refuse a folder of maps that is a file or lies below a file."""
+    """Refuse a folder of maps that is a file or is below a file."""
     existing = next(path for path in (out, *out.parents) if path.exists())
     if not existing.is_dir():
-        raise UserError(f'{existing} is a file, and depth maps go below it: name another folder.')
+        raise UserError(
+            f'{existing} is a file, but depth maps need a folder there: choose another folder.'
+        )

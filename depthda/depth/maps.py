@@ -28,8 +28,6 @@ from depthda.io.rasters import open_raster, read_png
 DEPTH_SUFFIXES = ('.png', '.tif', '.tiff')
 # The lowest valid depth is that of code 1 in a 16-bit map, because code 0 means "no depth".
 LOWEST = 1 / 65535
-
-
 # Depth of the code 255 in a 16-bit map: a map without larger values was probably stored in 8 bits.
 FAINT = np.float32(255 / 65535)
 
@@ -48,14 +46,16 @@ def read_depth(
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f'depth map {path} does not exist: correct the path')
+        raise UserError(f'the depth map {path} does not exist: correct the path')
     if path.suffix.lower() == '.png':
         return _decode_png(path)
     if path.suffix.lower() not in DEPTH_SUFFIXES:
         raise UserError(f'{path} is not a depth map: use {", ".join(DEPTH_SUFFIXES)}')
     with open_raster(path) as raster:
         if (count := raster.count) != 1:
-            raise UserError(f'depth map {path} has {count} bands: save height or depth as one')
+            raise UserError(
+                f'the depth map {path} has {count} bands: save heights or depth as a single band'
+            )
         band = raster.read(1, masked=True)
     return normalize_heights(band.data, ~np.ma.getmaskarray(band), value_range)
 
@@ -103,18 +103,18 @@ def clipping_warning(clipped: int, known: int, values: str, span: str) -> list[s
     """
     if 2 * clipped <= known:
         return []
-    return [f'warning: most {values} are outside {span}, and clipped: choose another']
+    return [f'warning: most {values} are outside {span} and are clipped: choose another range']
 
 
 def _decode_png(path: Path) -> np.ndarray:
     codes = read_png(path)
     if codes is None:
-        raise UserError(f'depth map {path} is not readable as PNG: write it again')
+        raise UserError(f'the depth map {path} is not a readable PNG: create it again')
     if codes.ndim == 3:
         if codes.shape[2] != 3 or (codes != codes[..., :1]).any():
             raise UserError(
-                f'{path} is a colour picture, not a depth map: save depth as single-band '
-                '16-bit (or 8-bit) PNG, without a colour map'
+                f'{path} is a colour image, not a depth map: save depth as a single-band 16-bit '
+                '(or 8-bit) PNG without a colour map'
             )
         codes = codes[..., 0]
     if codes.dtype == np.uint16:

@@ -132,18 +132,18 @@ def _validated_names(archive: zipfile.ZipFile, path: Zip, size: int) -> list[str
     for info in infos:
         if fault := _fault(info):
             raise UserError(
-                f'{path} is not safe to unpack: {info.filename!r} {fault}; nothing was written.'
+                f'{path} is not safe to unpack, so nothing was written: {info.filename!r} {fault}.'
             )
     counts = Counter(info.filename for info in infos)
     if repeated := [name for name, count in counts.items() if count > 1]:
-        raise UserError(f'{path} contains {repeated[0]!r} twice: make a zip with one of them.')
+        raise UserError(f'{path} contains {repeated[0]!r} twice: make a zip that contains it once.')
     packed = sum(info.compress_size for info in infos)
     unpacked = sum(info.file_size for info in infos)
     # Overlapping entries, another kind of zip bomb, have more packed bytes than the zip.
     if packed > size or unpacked > max(_LARGEST_RATIO * size, _HARMLESS_SIZE):
         raise UserError(
-            f'{path} would unpack from {size:,} to {unpacked:,} bytes, which no dataset does: '
-            'nothing was written.'
+            f'{path} is not safe to unpack, so nothing was written: its {size:,} bytes would '
+            f'become {unpacked:,} bytes.'
         )
     return [info.filename for info in infos if not info.is_dir()]
 
@@ -155,9 +155,9 @@ def _fault(info: zipfile.ZipInfo) -> str | None:
     if parts[0] == '' or _DRIVE.match(parts[0]):
         return 'is an absolute path'
     if '..' in parts:
-        return 'climbs out of its folder'
+        return 'points outside of its folder'
     if '\0' in info.orig_filename:
-        return 'has a name with a zero byte'
+        return 'has a null byte in its name'
     if file_type not in (0, stat.S_IFREG, stat.S_IFDIR):
         return 'is a link or a special file'
     if info.flag_bits & 1:

@@ -37,9 +37,9 @@ def atomic_path(path: str | os.PathLike, size: int | None = None) -> Iterator[Pa
         temporary.touch(exist_ok=False)
     except OSError as error:
         if error.errno in DISK_FULL:
-            raise _full(error, path, 0, size) from error
+            raise _disk_full(error, path, 0, size) from error
         raise UserError(
-            f'{path} cannot be written ({error.strerror}): name another place'
+            f'{path} cannot be written ({error.strerror}): choose another path'
         ) from error
     try:
         yield temporary
@@ -48,7 +48,7 @@ def atomic_path(path: str | os.PathLike, size: int | None = None) -> Iterator[Pa
         if error.errno not in DISK_FULL:
             raise
         written = temporary.stat().st_size if temporary.exists() else 0
-        raise _full(error, path, written, size) from error
+        raise _disk_full(error, path, written, size) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -56,24 +56,24 @@ def atomic_path(path: str | os.PathLike, size: int | None = None) -> Iterator[Pa
 def check_file(path: str | os.PathLike) -> None:
     """Refuse a folder as the path of a file to write."""
     if Path(path).is_dir():
-        raise UserError(f'{path} is a folder: name a file, {Path(path) / "NAME"}')
+        raise UserError(f'{path} is a folder: choose a file name, such as {Path(path) / "NAME"}')
 
 
 def check_not_replaced(path: str | os.PathLike, part: str, kind: str) -> None:
     """Refuse to replace a file that does not contain ``part``, because it is not ``kind``."""
     check_file(path)
     if Path(path).is_file() and part.encode() not in Path(path).read_bytes():
-        raise UserError(f'{path} exists and is not {kind}: give a new name, or remove that file.')
+        raise UserError(f'{path} exists and is not {kind}: choose a new name, or remove that file.')
 
 
-def _full(error: OSError, path: Path, written: int, size: int | None) -> UserError:
+def _disk_full(error: OSError, path: Path, written: int, size: int | None) -> UserError:
     free = shutil.disk_usage(path.parent).free + written
-    state = f'{free / 1e6:.1f} MB are free'
+    space = f'{free / 1e6:.1f} MB are free'
     if size is not None:
-        state = f'it has {size / 1e6:.1f} MB and {state}'
-        state += f', {(size - free) / 1e6:.1f} MB too few' if size > free else ''
+        space = f'it needs {size / 1e6:.1f} MB and {space}'
+        space += f' ({(size - free) / 1e6:.1f} MB too few)' if size > free else ''
     return UserError(
-        f'{path} cannot be written ({error.strerror}): {state}; make room and run again'
+        f'{path} cannot be written ({error.strerror}), {space}: make room and run again'
     )
 
 
@@ -142,7 +142,7 @@ def write_json(path: str | os.PathLike, content: object) -> None:
 
 def read_json(
     path: str | os.PathLike,
-    advice: str = 'restore it, or remove it and make it again with the tool that wrote it',
+    advice: str = 'restore it, or remove it and create it again with the tool that wrote it',
 ) -> Any:
     """Return the content of a JSON file, or None if it does not exist."""
     path = Path(path)
@@ -151,7 +151,7 @@ def read_json(
     try:
         return json.loads(path.read_text(encoding='utf-8'))
     except (ValueError, OSError) as error:
-        raise UserError(f'{path} is not readable as JSON ({error}): {advice}.') from error
+        raise UserError(f'{path} cannot be read as JSON ({error}): {advice}.') from error
 
 
 def read_lines(path: str | os.PathLike) -> list[str]:
@@ -162,7 +162,7 @@ def read_lines(path: str | os.PathLike) -> list[str]:
     except UnicodeDecodeError as error:
         raise UserError(f'{path} is not UTF-8 text: save it as UTF-8') from error
     except OSError as error:
-        raise UserError(f'{path} is not readable as text ({error}): name a text file') from error
+        raise UserError(f'{path} cannot be read as text ({error}): choose a text file') from error
     return [line.strip() for line in lines if line.strip()]
 
 

@@ -48,14 +48,14 @@ def write_geopackage(
         file.execute(f'PRAGMA application_id = {_ID}')
         file.execute(f'PRAGMA user_version = {_VERSION}')
         file.executescript(_SCHEMA)
-        place = _add_crs(file, crs)
+        srs_id = _add_crs(file, crs)
         columns = ', '.join(f'"{name}" {_TYPES[kind]}' for name, kind in fields.items())
         file.execute(f'CREATE TABLE "{layer}" (fid INTEGER PRIMARY KEY, geom POLYGON, {columns})')
         marks = ', '.join('?' * (len(fields) + 1))
         names = ', '.join(f'"{name}"' for name in ('geom', *fields))
         box, count = [float('inf'), float('inf'), -float('inf'), -float('inf')], 0
         for polygon, values in features:
-            row = (_blob(polygon, place), *(values[name] for name in fields))
+            row = (_blob(polygon, srs_id), *(values[name] for name in fields))
             file.execute(f'INSERT INTO "{layer}" ({names}) VALUES ({marks})', row)
             xs, ys = zip(*polygon[0], strict=True)
             box = [min(box[0], *xs), min(box[1], *ys), max(box[2], *xs), max(box[3], *ys)]
@@ -64,11 +64,11 @@ def write_geopackage(
         file.execute(
             'INSERT INTO gpkg_contents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
             # A fixed date, so that two runs write the same file.
-            (layer, 'features', layer, '', '2000-01-01T00:00:00.000Z', *extent, place),
+            (layer, 'features', layer, '', '2000-01-01T00:00:00.000Z', *extent, srs_id),
         )
         file.execute(
             'INSERT INTO gpkg_geometry_columns VALUES (?, ?, ?, ?, 0, 0)',
-            (layer, 'geom', 'POLYGON', place),
+            (layer, 'geom', 'POLYGON', srs_id),
         )
         file.commit()
     finally:
@@ -85,25 +85,28 @@ def read_geopackage(
     """
     file = sqlite3.connect(f'file:{path}?mode=ro', uri=True)
     try:
-        layers = file.execute('SELECT table_name, column_name, srs_id FROM gpkg_geometry_columns')
-        found = layers.fetchall()
-        if len(found) != 1:
-            names = ', '.join(row[0] for row in found) or 'none'
-            raise UserError(f'{path} has the layers {names}: save one layer as a file of its own.')
-        layer, column, place = found[0]
+        query = 'SELECT table_name, column_name, srs_id FROM gpkg_geometry_columns'
+        layers = file.execute(query).fetchall()
+        if len(layers) != 1:
+            names = ', '.join(row[0] for row in layers) or 'none'
+            raise UserError(
+                f'{path} needs exactly one layer of polygons, but its layers are {names}: save one '
+                'layer in a separate file.'
+            )
+        layer, column, srs_id = layers[0]
         names = [row[1] for row in file.execute(f'PRAGMA table_info("{layer}")')]
         if field is not None and field not in names:
-            raise UserError(f'{path} has no field {field!r}, it has {", ".join(names)}.')
+            raise UserError(f'{path} has no field {field!r}: its fields are {", ".join(names)}.')
         value = 'NULL' if field is None else f'"{field}"'
         query = f'SELECT "{column}", {value} FROM "{layer}"'
         features = [(list(_polygons(blob)), value) for blob, value in file.execute(query) if blob]
         definition = file.execute(
             'SELECT organization, organization_coordsys_id, definition FROM gpkg_spatial_ref_sys '
             'WHERE srs_id = ?',
-            (place,),
+            (srs_id,),
         ).fetchone()
     except sqlite3.DatabaseError as error:
-        raise UserError(f'{path} is no GeoPackage ({error}): export it again.') from error
+        raise UserError(f'{path} is not a GeoPackage ({error}): export it again.') from error
     finally:
         file.close()
     return _crs(definition), features
@@ -111,29 +114,29 @@ def read_geopackage(
 
 def _add_crs(file: sqlite3.Connection, crs: CRS | None) -> int:
     rows = list(_UNKNOWN)
-    place = -1
+    srs_id = -1
     if crs is not None:
         code = crs.to_epsg()
-        place = code or 100_000
-        owner = ('EPSG', code) if code else ('NONE', place)
-        rows.append((crs.to_string()[:200], place, *owner, crs.to_wkt(), None))
-    if place != 4326:
-        world = CRS.from_epsg(4326)
-        rows.append(('WGS 84', 4326, 'EPSG', 4326, world.to_wkt(), None))
+        srs_id = code or 100_000
+        organization = ('EPSG', code) if code else ('NONE', srs_id)
+        rows.append((crs.to_string()[:200], srs_id, *organization, crs.to_wkt(), None))
+    if srs_id != 4326:
+        wgs84 = CRS.from_epsg(4326)
+        rows.append(('WGS 84', 4326, 'EPSG', 4326, wgs84.to_wkt(), None))
     file.executemany('INSERT INTO gpkg_spatial_ref_sys VALUES (?, ?, ?, ?, ?, ?)', rows)
-    return place
+    return srs_id
 
 
 def _crs(definition: tuple | None) -> CRS | None:
     if definition is None or definition[2] == 'undefined':
         return None
-    owner, code, text = definition
-    return CRS.from_epsg(code) if owner.upper() == 'EPSG' else CRS.from_wkt(text)
+    organization, code, wkt = definition
+    return CRS.from_epsg(code) if organization.upper() == 'EPSG' else CRS.from_wkt(wkt)
 
 
-def _blob(polygon: Polygon, place: int) -> bytes:
+def _blob(polygon: Polygon, srs_id: int) -> bytes:
     """Return a geometry as GeoPackage stores it: a header without envelope, then WKB."""
-    parts = [b'GP', struct.pack('<BBi', 0, 1, place), struct.pack('<BII', 1, 3, len(polygon))]
+    parts = [b'GP', struct.pack('<BBi', 0, 1, srs_id), struct.pack('<BII', 1, 3, len(polygon))]
     for ring in polygon:
         parts.append(struct.pack('<I', len(ring)))
         parts += [struct.pack('<dd', *point) for point in ring]
@@ -166,7 +169,9 @@ class _Wkb:
         elif base == 3:
             yield [self._ring(axes) for _ in range(self._take('I')[0])]
         else:
-            raise UserError('a geometry is neither a polygon nor several: keep polygons only.')
+            raise UserError(
+                'a geometry is neither a polygon nor a multi-polygon: keep only polygons.'
+            )
 
     def _ring(self, axes: int) -> Ring:
         count = self._take('I')[0]
@@ -175,6 +180,6 @@ class _Wkb:
 
     def _take(self, form: str) -> tuple:
         form = self._order + form
-        found = struct.unpack_from(form, self._content, self._position)
+        values = struct.unpack_from(form, self._content, self._position)
         self._position += struct.calcsize(form)
-        return found
+        return values

@@ -14,12 +14,12 @@ from rasterio.warp import transform, transform_bounds
 from depthda.errors import UserError
 
 # The edges of a raster of heights may be this many pixels away from the edges of its image. At a
-# larger distance, the raster belongs to another place.
+# larger distance, the raster shows another area.
 _TOLERANCE = 8
 
 
 class Placed(NamedTuple):
-    """A one-band raster, and the column and row of an image at which its first pixel lies."""
+    """A one-band raster, and the column and row of its first pixel in an image."""
 
     raster: DatasetReader
     column: int
@@ -37,22 +37,22 @@ class Placed(NamedTuple):
         return strip.data, ~strip.mask & np.isfinite(strip.data)
 
 
-def place(raster: DatasetReader, image: DatasetReader, also: str = '') -> Placed:
+def place(raster: DatasetReader, image: DatasetReader, advice: str = '') -> Placed:
     """Place ``raster`` on the grid of ``image`` by their georeferences.
 
     Without georeferences, the first pixels of both coincide. The raster may be larger or smaller
-    than the image, or shifted, by a few pixels (one DSM of Potsdam lacks a line). If it lies
-    elsewhere, the error message ends with ``also``, which is further advice.
+    than the image, or shifted, by a few pixels (one DSM of Potsdam lacks a line). Otherwise, an
+    error is raised, whose message ends with the further ``advice``.
     """
     check_heights(raster)
-    cure = f'bring the heights to the grid of the image{also}'
-    column, row = map(round, _first_pixel(raster, image, cure))
+    fix = f'resample the heights to the grid of the image{advice}'
+    column, row = map(round, _first_pixel(raster, image, fix))
     ends = (column + raster.width - image.width, row + raster.height - image.height)
     if max(map(abs, (column, row, *ends))) > _TOLERANCE:
         raise UserError(
             f'{_title(raster)} ({raster.width}×{raster.height}, from column {column}, row {row}) '
             f'does not cover {_title(image)} ({image.width}×{image.height}): check both files and '
-            f'their georeferences{also}'
+            f'their georeferences{advice}'
         )
     return Placed(raster, column, row)
 
@@ -66,18 +66,20 @@ def warp(raster: DatasetReader, image: DatasetReader) -> Iterator[Placed]:
     """
     check_heights(raster)
     for file in (raster, image):
-        if file.crs is None or not has_place(file):
+        if file.crs is None or not is_georeferenced(file):
             raise UserError(
-                f'{_title(file)} has no georeference, so its place is unknown: georeference both '
-                'files, or give heights with the pixels of the image'
+                f'{_title(file)} has no georeference, so its position is unknown: georeference '
+                'both files, or use heights on the pixel grid of the image'
             )
     bounds = transform_bounds(raster.crs, image.crs, *raster.bounds)
     # Put the lower ends first, because a raster that is stored bottom-up has them last.
-    own, other = (np.sort(np.reshape(ends, (2, 2)), axis=0) for ends in (bounds, image.bounds))
-    if (own[0] > other[1]).any() or (own[1] < other[0]).any():
-        where = f'{_title(raster)} has no height where {_title(image)} lies'
-        raise UserError(f'{where}: check which files belong together')
-    # Set a no-data value that no height has: places outside the raster would else have height 0.
+    corners, image_corners = (
+        np.sort(np.reshape(ends, (2, 2)), axis=0) for ends in (bounds, image.bounds)
+    )
+    if (corners[0] > image_corners[1]).any() or (corners[1] < image_corners[0]).any():
+        files = f'{_title(raster)} does not overlap {_title(image)}'
+        raise UserError(f'{files}: check that the two files belong together')
+    # Set a no-data value that no height has, because pixels outside the raster would get height 0.
     is_float = np.dtype(raster.dtypes[0]).kind == 'f'
     nodata = {} if raster.nodata is not None else {'nodata': float('nan') if is_float else -1e9}
     grid = dict(crs=image.crs, transform=image.transform, width=image.width, height=image.height)
@@ -91,50 +93,52 @@ def check_aligned(raster: DatasetReader, image: DatasetReader, by_size: bool = F
 
     With ``by_size`` only the sizes are compared.
     """
-    files, cure = f'{_title(raster)} and {_title(image)}', 'give files on the grid of the image'
+    files, fix = f'{_title(raster)} and {_title(image)}', 'use files on the grid of the image'
     if raster.shape != image.shape:
         sizes = f'{raster.width}×{raster.height} and {image.width}×{image.height}'
-        raise UserError(f'{files} are {sizes}: {cure}')
-    column, row = (0, 0) if by_size else _first_pixel(raster, image, cure)
+        raise UserError(f'{files} have different sizes, {sizes}: {fix}')
+    column, row = (0, 0) if by_size else _first_pixel(raster, image, fix)
     if max(abs(column), abs(row)) > 0.5:
-        raise UserError(f'{files} lie {column:.1f} columns and {row:.1f} rows apart: {cure}')
+        raise UserError(f'{files} are {column:.1f} columns and {row:.1f} rows apart: {fix}')
 
 
-def has_place(raster: DatasetReader) -> bool:
+def is_georeferenced(raster: DatasetReader) -> bool:
     """Return whether a file is georeferenced."""
     return not raster.transform.is_identity
 
 
-def _first_pixel(raster: DatasetReader, image: DatasetReader, cure: str) -> tuple[float, float]:
+def _first_pixel(raster: DatasetReader, image: DatasetReader, fix: str) -> tuple[float, float]:
     """Return the column and row of the image at which the raster begins.
 
     Without georeferences, this is the first pixel of the image. A raster on another grid is an
     error.
     """
-    if not (has_place(raster) and has_place(image)):
+    if not (is_georeferenced(raster) and is_georeferenced(image)):
         return 0, 0
     if fault := _other_grid(raster, image):
-        raise UserError(f'{_title(raster)} and {_title(image)} {fault}: {cure}')
+        raise UserError(f'{_title(raster)} and {_title(image)} {fault}: {fix}')
     return ~image.transform @ (raster.transform.c, raster.transform.f)
 
 
 def _other_grid(raster: DatasetReader, image: DatasetReader) -> str | None:
     """Describe how the grids of two files differ, apart from their origins; None if they agree.
 
-    One coordinate system is often written in two ways, and two systems may give a place the same
-    coordinates (ETRS89 and WGS 84). So two systems differ only if they put the image in different
+    One coordinate system is often written in two ways, and a point may have the same coordinates in
+    two systems (ETRS89 and WGS 84). So two systems differ only if they put the image in different
     places.
     """
-    own, other = raster.transform, image.transform
-    if max(map(abs, (own.b, own.d, other.b, other.d))) > 1e-3 * abs(other.a):
-        return 'are not both parallel to their axes'
-    if not np.allclose((own.a, own.e), (other.a, other.e), rtol=0.01, atol=0):
-        if own.e * other.e < 0:
-            cause = f'{_title(raster if own.e > 0 else image)} is stored bottom-up'
+    grid, image_grid = raster.transform, image.transform
+    shears = (grid.b, grid.d, image_grid.b, image_grid.d)
+    if max(map(abs, shears)) > 1e-3 * abs(image_grid.a):
+        return 'must both have grids without rotation'
+    if not np.allclose((grid.a, grid.e), (image_grid.a, image_grid.e), rtol=0.01, atol=0):
+        if grid.e * image_grid.e < 0:
+            cause = f'{_title(raster if grid.e > 0 else image)} is stored bottom-up'
             return (
-                f'have their rows in opposite orders, because {cause} (gdalwarp FILE NEW turns it)'
+                f'have their rows in opposite orders, because {cause} (gdalwarp FILE NEW flips it)'
             )
-        return f'have pixels of {abs(own.a):g}×{abs(own.e):g} and {other.a:g}×{abs(other.e):g}'
+        size, image_size = (f'{abs(t.a):g}×{abs(t.e):g}' for t in (grid, image_grid))
+        return f'have pixels of {size} and {image_size}'
     codes = [file.crs and file.crs.to_epsg() for file in (raster, image)]
     if None in codes or codes[0] == codes[1]:
         return None
@@ -149,9 +153,9 @@ def _other_grid(raster: DatasetReader, image: DatasetReader) -> str | None:
 def check_heights(raster: DatasetReader) -> None:
     """Refuse a raster that cannot hold heights."""
     if raster.count != 1:
-        raise UserError(f'{_title(raster)} has {raster.count} bands: heights have one')
+        raise UserError(f'{_title(raster)} has {raster.count} bands, but heights need one')
     if np.dtype(raster.dtypes[0]).kind == 'c':
-        raise UserError(f'{_title(raster)} has complex numbers: save heights as float32')
+        raise UserError(f'{_title(raster)} contains complex numbers: save heights as float32')
 
 
 def _title(raster: DatasetReader) -> str:

@@ -53,7 +53,7 @@ def read_header(path: str | os.PathLike) -> Header | None:
     return _tiff(path) if suffix in ('.tif', '.tiff') else _other(path)
 
 
-def is_whole(path: str | os.PathLike) -> bool:
+def is_complete(path: str | os.PathLike) -> bool:
     """Return whether a PNG or JPEG file is complete; GDAL would silently fill missing pixels.
 
     TIFFs need no check, because GDAL raises an error when it reads a missing part.
@@ -78,11 +78,11 @@ def file_format(path: str | os.PathLike) -> str | None:
 def misnamed(path: str | os.PathLike) -> str | None:
     """Return what is wrong with the suffix (``a BMP named .png: save it as PNG``), or None."""
     ending = os.path.splitext(path)[1]
-    named, found = _FORMATS.get(ending.lower()), file_format(path)
-    if found in (None, named):
+    expected, actual = _FORMATS.get(ending.lower()), file_format(path)
+    if actual in (None, expected):
         return None
-    rename = 'rename it, or ' if found in _FORMATS.values() else ''
-    return f'a {found} named {ending}: {rename}save it as {named or "PNG"}'
+    rename = 'rename it, or ' if actual in _FORMATS.values() else ''
+    return f'a {actual} named {ending}: {rename}save it as {expected or "PNG"}'
 
 
 def orientation(path: str | os.PathLike) -> int:
@@ -111,11 +111,11 @@ def orientation(path: str | os.PathLike) -> int:
 
 def check_upright(path: str | os.PathLike) -> None:
     """Refuse a file that an orientation tag rotates, because label and depth may not be rotated."""
-    if (turn := orientation(path)) > 1:
+    if (tag := orientation(path)) > 1:
         raise UserError(
-            f'{path} is turned by its orientation tag ({turn}), which some tools follow and '
-            'others do not: save it upright (mogrify -auto-orient FILE) and check that image, '
-            'label and depth lie the same way'
+            f'{path} has an orientation tag ({tag}), which some tools follow and others ignore: '
+            'save it upright (mogrify -auto-orient FILE), and check that image, label and depth '
+            'have the same orientation'
         )
 
 
@@ -173,7 +173,7 @@ def _other(path: str | os.PathLike) -> Header | None:
     except OSError as error:
         # Pillow's own errors, about another format or a truncated file, have no errno.
         if error.errno is not None:
-            raise _closed(path, error) from error
+            raise _cannot_open(path, error) from error
         return None
 
 
@@ -181,10 +181,10 @@ def _open(path: str | os.PathLike) -> BinaryIO:
     try:
         return open(path, 'rb')
     except OSError as error:
-        raise _closed(path, error) from error
+        raise _cannot_open(path, error) from error
 
 
-def _closed(path: str | os.PathLike, error: OSError) -> UserError:
+def _cannot_open(path: str | os.PathLike, error: OSError) -> UserError:
     return UserError(
-        f'{path} cannot be opened ({error.strerror}): correct the link, or the permissions'
+        f'{path} cannot be opened ({error.strerror}): correct the link or the permissions'
     )

@@ -40,8 +40,8 @@ def locked(folder: Path, name: str = '.lock') -> Iterator[bool]:
             if error.errno not in (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK):
                 raise
             warn(
-                f'the disk of {folder} does not support locks ({error.strerror}): start no other '
-                'process that writes there.'
+                f'the disk of {folder} does not support locks ({error.strerror}): do not start '
+                'another process that writes there.'
             )
         _held.add(file)
         try:
@@ -61,19 +61,19 @@ def own_folder(
     ``advice`` if another process holds the lock.
     """
     if folder.is_file():
-        raise UserError(f'{folder} is a file: name a folder')
+        raise UserError(f'{folder} is a file: choose a folder')
     lock = folder / name
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     is_new = not lock.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.touch()
     except OSError as error:
         raise UserError(
-            f'nothing can be written to {folder} ({error.strerror}): name another folder'
+            f'nothing can be written to {folder} ({error.strerror}): choose another folder'
         ) from error
-    with locked(folder, name) as alone:
-        if not alone:
+    with locked(folder, name) as is_locked:
+        if not is_locked:
             raise UserError(f'another process is writing to {folder}: {advice}.')
         try:
             yield
@@ -81,8 +81,8 @@ def own_folder(
             if is_new:
                 with suppress(OSError):  # a folder is not empty, or no longer exists
                     lock.unlink()
-                    if made:
+                    if missing:
                         remove_empty(folder)
-                    for path in made:
+                    for path in missing:
                         path.rmdir()
             raise

@@ -51,8 +51,8 @@ class ResumableFolder:
     unfinished = UNFINISHED  # its file name until the run has finished; may be equal to `name`
     parts = 'parts'  # key of the entries in the manifest
     keys: tuple[str, ...] = ('settings', 'parts')  # keys that any manifest of this kind has
-    kind = 'files'  # what the folder holds, for messages
-    advice = 'name another folder'  # what to do if it holds other files, for messages
+    kind = 'files'  # what the folder contains, for messages
+    advice = 'choose another folder'  # what to do if it contains other files, for messages
 
     def __init__(self, root: Path, content: Mapping[str, Any]) -> None:
         self.root = root
@@ -71,8 +71,8 @@ class ResumableFolder:
             return None
         if before is None:
             raise UserError(
-                f'{self.root} holds other files ({file.name}), and no {self.name} says how they '
-                f'were made: {self.advice}.'
+                f'{self.root} contains other files ({file.name}), but no {self.name} that '
+                f'describes them: {self.advice}.'
             )
         self.check(before)
         return before
@@ -93,8 +93,8 @@ class ResumableFolder:
         for key in sorted(old.keys() | new.keys()):
             if old.get(key) != new.get(key):
                 raise UserError(
-                    f'{self.root} holds {self.kind} with {key} {_brief(old.get(key))}, and '
-                    f'{_brief(new.get(key))} is asked for: {self.advice}, or remove that one.'
+                    f'{self.root} contains {self.kind} with {key} {_brief(old.get(key))}, but this '
+                    f'run uses {_brief(new.get(key))}: {self.advice}, or remove the existing one.'
                 )
 
     def entry(self, name: str) -> dict[str, Any] | None:
@@ -155,7 +155,7 @@ class ResumableFolder:
         content = read_json(path, self.advice)
         if content is None or (isinstance(content, dict) and content.keys() >= {*self.keys}):
             return content
-        raise UserError(f'{path} is not the manifest of {self.kind}: {self.advice}.')
+        raise UserError(f'{path} is not a manifest of {self.kind}: {self.advice}.')
 
 
 def _brief(value: object) -> str:

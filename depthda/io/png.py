@@ -74,7 +74,7 @@ def png_strips(path: str | os.PathLike, width: int, height: int) -> Iterator[Str
 
 def _padded_note(note: str) -> bytes:
     if len(note) > _ROOM:
-        raise ValueError(f'a note has {len(note)} characters, but there is room for {_ROOM}')
+        raise ValueError(f'a note has {len(note)} characters, but there is only room for {_ROOM}')
     return _chunk(b'tEXt', _note_text(note.ljust(_ROOM)))
 
 

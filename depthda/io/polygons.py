@@ -31,21 +31,21 @@ def read_polygons(
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f'there is no file of polygons {path}: correct the path.')
+        raise UserError(f'the polygon file {path} does not exist: correct the path.')
     suffix = path.suffix.lower()
     if suffix not in _SUFFIXES:
-        raise UserError(f'{path}: polygons are read from .gpkg and .geojson: export them as one.')
-    own, found = (_geopackage if suffix == '.gpkg' else _geojson)(path, field)
-    if not found:
-        raise UserError(f'{path} holds no polygon: export the layer of the polygons.')
-    if own is None or crs is None or own == crs:
-        return found
+        raise UserError(f'{path} is not a polygon file: export the polygons as .gpkg or .geojson.')
+    file_crs, polygons = (_geopackage if suffix == '.gpkg' else _geojson)(path, field)
+    if not polygons:
+        raise UserError(f'{path} contains no polygons: export the layer that has the polygons.')
+    if file_crs is None or crs is None or file_crs == crs:
+        return polygons
     try:
-        return [(transform_geom(own, crs, geometry), value) for geometry, value in found]
+        return [(transform_geom(file_crs, crs, geometry), value) for geometry, value in polygons]
     except (RasterioError, CPLE_BaseError) as error:
         raise UserError(
-            f'{path} cannot be brought to {crs.to_string()} ({error}): its coordinates are not '
-            f'{own.to_string()}, so export it again with its coordinate system.'
+            f'{path} cannot be transformed to {crs.to_string()} ({error}), because its coordinates '
+            f'are not in {file_crs.to_string()}: export it again with the right coordinate system.'
         ) from error
 
 
@@ -65,16 +65,16 @@ def _geojson(path: Path, field: str | None) -> tuple[CRS | None, list[tuple[dict
         raise UserError(f'{path} is not JSON ({error}): export it again.') from error
     kind = content.get('type') if isinstance(content, dict) else None
     # Older files may name another system; the standard allows only longitude and latitude.
-    named = ((content.get('crs') or {}).get('properties') or {}).get('name') if kind else None
+    crs_name = ((content.get('crs') or {}).get('properties') or {}).get('name') if kind else None
     if kind in _KINDS:
         content = {'type': 'Feature', 'properties': {}, 'geometry': content}
     features = content['features'] if kind == 'FeatureCollection' else [content]
-    found = []
+    polygons = []
     for feature in features if kind else ():
         geometry, values = feature.get('geometry') or {}, feature.get('properties') or {}
         if geometry.get('type') not in _KINDS:
-            raise UserError(f'{path} holds a {geometry.get("type")}: keep polygons only.')
+            raise UserError(f'{path} contains a {geometry.get("type")}: keep only polygons.')
         if field is not None and field not in values:
-            raise UserError(f'{path} has no field {field!r}, it has {", ".join(values)}.')
-        found.append((geometry, values.get(field)))
-    return CRS.from_user_input(named or 'OGC:CRS84'), found
+            raise UserError(f'{path} has no field {field!r}: its fields are {", ".join(values)}.')
+        polygons.append((geometry, values.get(field)))
+    return CRS.from_user_input(crs_name or 'OGC:CRS84'), polygons

@@ -36,12 +36,14 @@ def open_raster(path: str | os.PathLike) -> Iterator[rasterio.DatasetReader]:
             with rasterio.open(path) as raster:
                 if raster.driver == 'GTiff' and raster.subdatasets:
                     raise UserError(
-                        f'{path} is a TIFF of {len(raster.subdatasets)} pages: save each page as a '
-                        'file of its own (bands of one image as one page)'
+                        f'{path} is a TIFF with {len(raster.subdatasets)} pages: save each page as '
+                        'a separate file, or all bands of one image as one page'
                     )
                 yield raster
         except RasterioError as error:
-            raise UserError(f'{path} cannot be read ({error}): write or unpack it again') from error
+            raise UserError(
+                f'{path} cannot be read ({error}): export or unpack it again'
+            ) from error
 
 
 def read_png(path: str | os.PathLike) -> np.ndarray | None:
@@ -62,10 +64,10 @@ def refuse_indices(raster: rasterio.DatasetReader) -> None:
         return
     # GDAL reports a palette for images with white as 0 too.
     if raster.tags(ns='IMAGE_STRUCTURE').get('MINISWHITE') == 'YES':
-        fault, fix = 'with white as 0 (MINISWHITE)', 'with black as 0 (MINISBLACK)'
+        fault, fix = 'stores white as 0 (MINISWHITE)', 'with black as 0 (MINISBLACK)'
     else:
-        fault, fix = 'with a palette', 'as red, green, blue'
-    raise UserError(f'{raster.name} is a picture {fault}: save it {fix}')
+        fault, fix = 'has a palette', 'as red, green, blue'
+    raise UserError(f'{raster.name} {fault}: save it {fix}')
 
 
 def tile_suffix(bands: int, dtype: str) -> str:

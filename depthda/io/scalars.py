@@ -6,7 +6,7 @@ from pathlib import Path
 
 from depthda.errors import UserError
 
-_CLOCKS = ('step', 'iter', 'epoch')
+_STEP_KEYS = ('step', 'iter', 'epoch')
 
 
 def read_scalars(run: str | os.PathLike) -> dict[str, list[tuple[int, float]]]:
@@ -16,21 +16,21 @@ def read_scalars(run: str | os.PathLike) -> dict[str, list[tuple[int, float]]]:
     folder replaces the earlier ones, so that repeated steps appear once. A run without a log has
     no curves.
     """
-    joined: dict[str, dict[int, float]] = {}
+    curves: dict[str, dict[int, float]] = {}
     for path in sorted(Path(run).glob('*/vis_data/scalars.json')):
         lines = _lines(path)
         if not lines:
             continue
         first = min(int(line['step']) for line in lines)
-        joined = {
+        curves = {
             name: {step: value for step, value in curve.items() if step < first}
-            for name, curve in joined.items()
+            for name, curve in curves.items()
         }
         for line in lines:
             for name, value in line.items():
-                if name not in _CLOCKS and isinstance(value, (int, float)):
-                    joined.setdefault(name, {})[int(line['step'])] = float(value)
-    return {name: sorted(curve.items()) for name, curve in joined.items() if curve}
+                if name not in _STEP_KEYS and isinstance(value, (int, float)):
+                    curves.setdefault(name, {})[int(line['step'])] = float(value)
+    return {name: sorted(curve.items()) for name, curve in curves.items() if curve}
 
 
 def _lines(path: Path) -> list[dict]:

@@ -38,11 +38,11 @@ class SourceFile:
     def __fspath__(self) -> str:
         if self.zip is None:
             return str(self)
-        place = os.path.abspath(self.zip if isinstance(self.zip, Path) else self.zip.outer)
+        location = os.path.abspath(self.zip if isinstance(self.zip, Path) else self.zip.outer)
         if isinstance(self.zip, InnerZip):
-            place = f'/vsisubfile/{self.zip.start}_{self.zip.size},{place}'
+            location = f'/vsisubfile/{self.zip.start}_{self.zip.size},{location}'
         # Some tools write backslashes into zips; GDAL replaces them in the same way.
-        return f'/vsizip/{{{place}}}/' + self.member.replace('\\', '/')
+        return f'/vsizip/{{{location}}}/' + self.member.replace('\\', '/')
 
     def check(self) -> None:
         """Refuse broken content of a file in a zip, which GDAL would read without an error.
@@ -68,42 +68,42 @@ def list_files(sources: Sequence[str | os.PathLike]) -> list[SourceFile]:
     of a zip are checked before any of its files is listed. A zip that cannot be opened, because it
     is compressed or too deep inside another zip, is listed as a file.
     """
-    found: list[SourceFile] = []
+    files: list[SourceFile] = []
     for source in map(Path, sources):
         if not source.exists():
-            raise UserError(f'there is no {source}: give the zips of the download, or a folder')
+            raise UserError(f'{source} does not exist: pass the downloaded zips, or a folder')
         if source.is_file():
             if source.suffix.lower() != '.zip' and not zipfile.is_zipfile(source):
                 raise UserError(
-                    f'{source} is neither a zip nor a folder: give zips or folders of the download'
+                    f'{source} is neither a zip nor a folder: pass downloaded zips, or a folder'
                 )
-            found += _packed(source)
+            files += _files_in_zip(source)
             continue
         for folder, _, names in walk(source):
             for path in (Path(folder, name) for name in names if name[0] != '.'):
                 if path.suffix.lower() == '.zip' and path.is_file():
-                    found += _packed(path)
+                    files += _files_in_zip(path)
                 elif path.is_file():
-                    found.append(SourceFile(path.name, path.parent, path.stat().st_size))
-    return sorted(found, key=str)
+                    files.append(SourceFile(path.name, path.parent, path.stat().st_size))
+    return sorted(files, key=str)
 
 
-def _packed(path: Zip) -> Iterator[SourceFile]:
-    within = isinstance(path, InnerZip)
-    if set('{}') & set(os.path.abspath(path.outer if within else path)):
-        raise UserError(f'{path} has a brace in its path, which GDAL does not read: rename it')
+def _files_in_zip(path: Zip) -> Iterator[SourceFile]:
+    is_inner = isinstance(path, InnerZip)
+    if set('{}') & set(os.path.abspath(path.outer if is_inner else path)):
+        raise UserError(f'{path} has a brace in its path, which GDAL cannot read: rename it')
     with open_archive(path) as (archive, names):
         for member in names:
-            place = PurePosixPath(member.replace('\\', '/'))
-            if place.name.startswith('.') or '__MACOSX' in place.parts:
+            member_path = PurePosixPath(member.replace('\\', '/'))
+            if member_path.name.startswith('.') or '__MACOSX' in member_path.parts:
                 continue
-            is_zip = place.suffix.lower() == '.zip' and not within
+            is_zip = member_path.suffix.lower() == '.zip' and not is_inner
             if is_zip and (inner := inner_zip(archive, path, member)) is not None:
-                yield from _packed(inner)
+                yield from _files_in_zip(inner)
             else:
-                folder = Path(str(path)).with_suffix('') / place.parent
+                folder = Path(str(path)).with_suffix('') / member_path.parent
                 size = archive.getinfo(member).file_size
-                yield SourceFile(place.name, folder, size, path, member)
+                yield SourceFile(member_path.name, folder, size, path, member)
 
 
 @contextmanager

@@ -19,7 +19,10 @@ from depthda.io.sources import File, open_source
 from depthda.preparation.scene import Boxes, Cut, Range, Scene, tile_boxes
 
 _MANY_COLOURS = 1000
-BLENDED = 'is a JPEG, which changes the values of labels: export the labels again as PNG or TIFF'
+LABELS_IN_JPEG = (
+    'is a JPEG, and JPEG compression changes the values of labels: export the labels again as PNG '
+    'or TIFF'
+)
 
 
 class Rows:
@@ -30,20 +33,20 @@ class Rows:
     """
 
     suffix = '.png'
-    whole: np.ndarray | None = None  # all rows, if they have been read at once
+    all_rows: np.ndarray | None = None  # set if all rows have been read at once
 
     def __init__(self, file: File, raster: DatasetReader) -> None:
         self.file, self.raster = file, raster
 
     def __call__(self, first: int, rows: int) -> np.ndarray:
-        if self.whole is not None:
-            return self.whole[first : first + rows]
+        if self.all_rows is not None:
+            return self.all_rows[first : first + rows]
         try:
             return self.read(first, rows)
         except RasterioError as error:
             # The error is caught here, where the file that caused it is known.
             raise UserError(
-                f'{self.file} cannot be read ({error}): write or unpack it again'
+                f'{self.file} cannot be read ({error}): export or unpack it again'
             ) from error
 
     def read_bands(self, bands: int | list[int], first: int, rows: int) -> np.ndarray:
@@ -63,7 +66,7 @@ class ImageRows(Rows):
         self.suffix = tile_suffix(len(bands), 'uint8' if stretch else raster.dtypes[0])
         self.clipped = np.zeros(2, np.int64)  # number of values outside ``stretch``, and of all
         self.levels: set[int] = set()  # lowest and highest values written
-        self.nan_pixels, self._counted = 0, 0  # number so far; first row that is not yet counted
+        self.nan_pixels, self._rows_counted = 0, 0  # NaN pixels so far, and the rows they are from
 
     def read(self, first: int, rows: int) -> np.ndarray:
         pixels = self.read_bands(self.bands, first, rows)
@@ -71,24 +74,25 @@ class ImageRows(Rows):
             low, high = self.stretch
             self.clipped += (np.sum(pixels < low) + np.sum(pixels > high), pixels.size)
             # Rows of tiles may overlap, so rows that were counted before are skipped.
-            new = pixels[:, max(0, self._counted - first) :]
+            new = pixels[:, max(0, self._rows_counted - first) :]
             self.nan_pixels += int(np.isnan(new).any(0).sum())
-            self._counted = first + rows
+            self._rows_counted = first + rows
             shades = (pixels.astype(np.float32) - low) * (255 / (high - low))
             pixels = np.rint(np.nan_to_num(shades).clip(0, 255)).astype(np.uint8)
             self.levels |= {int(pixels.min()), int(pixels.max())}
         return pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)
 
     def facts(self) -> dict[str, Any]:
+        if self.stretch is None:
+            return {}
         missing = {'nan_pixels': self.nan_pixels} if self.nan_pixels else {}
-        found = dict(clipped=self.clipped, levels=self.levels, **missing)
-        return {} if self.stretch is None else found
+        return dict(clipped=self.clipped, levels=self.levels, **missing)
 
 
 class LabelRows(Rows):
     """Rows of a label file, converted to class indices.
 
-    With ``nearest``, a colour that is no class gets the class of the nearest colour.
+    With ``nearest``, a colour that is not in the class list gets the class of the nearest colour.
     """
 
     def __init__(self, file, raster, classes: ClassList, nearest: bool = False) -> None:
@@ -97,31 +101,31 @@ class LabelRows(Rows):
         self.recoloured = 0  # pixels, in all rows read, that got the class of the nearest colour
         self.counts = np.zeros(IGNORED + 1, np.int64)  # pixels in tiles by class index
         if raster.driver == 'JPEG':
-            raise UserError(f'{file} {BLENDED}')
+            raise UserError(f'{file} {LABELS_IN_JPEG}')
         kind = np.dtype(raster.dtypes[0])
-        found = f'{file} has {many(raster.count, "band")} of {kind}'
+        content = f'{file} has {many(raster.count, "band")} of {kind}'
         if classes.coloured and (raster.count not in (3, 4) or kind != np.uint8):
             if raster.colorinterp[0] == ColorInterp.palette:
                 values = few(map(str, np.unique(raster.read(1))), 8)
-                found += f' (its colours are a palette over the values {values})'
-            cure = 'list the classes as name VALUE, or ' if raster.count == 1 else ''
+                content += f' (its colours come from a palette, and its values are {values})'
+            fix = 'list the classes as name VALUE, or ' if raster.count == 1 else ''
             raise UserError(
-                f'{found}, and labels in colours have red, green and blue of 8 bits: {cure}save '
-                'the labels as RGB'
+                f'{content}, but labels in colours need the bands red, green and blue with 8 bits: '
+                f'{fix}save the labels as RGB'
             )
         if not classes.coloured and (raster.count != 1 or kind.kind not in 'iu'):
-            cure = 'save it as uint8 (rio convert --dtype uint8 FILE NEW)'
+            fix = 'save the file as uint8 (rio convert --dtype uint8 FILE NEW)'
             if kind.kind == 'f':
-                cure = (
-                    'give pixels without a value (NaN) one of their own first (255), because they '
-                    f'would become 0, then {cure}'
+                fix = (
+                    'first set pixels without a value (NaN) to an unused value such as 255, '
+                    f'because they would become 0, then {fix}'
                 )
             if raster.count != 1:
-                cure = (
-                    'for labels in colours write the list of classes as name RED GREEN BLUE; if '
-                    'these are the images, exchange --images and --labels'
+                fix = (
+                    'if the labels are colours, list the classes as name RED GREEN BLUE; if these '
+                    'files are the images, swap --images and --labels'
                 )
-            raise UserError(f'{found}, and labels by value are one band of whole numbers: {cure}')
+            raise UserError(f'{content}, but labels by value need one band of integers: {fix}')
 
     def read(self, first: int, rows: int) -> np.ndarray:
         if self.classes.coloured:
@@ -131,17 +135,13 @@ class LabelRows(Rows):
         labels[(values < 0) | (values > 255)] = UNKNOWN
         if len(unknown := np.unique(values[labels == UNKNOWN])):
             known = ', '.join(map(str, sorted(self.classes.values)))
-            cure = (
-                'add a line for each to the list of classes, and ignore VALUE for what is no class'
-            )
+            fix = 'add each value to the class list, or add it as ignore VALUE if it is not a class'
             # A class list with only names numbers the classes from 0.
             if list(unknown) == [len(self.classes.names)] and not (values == 0).any():
-                cure = (
-                    'if the labels count from 1, write each class as name VALUE; otherwise ' + cure
-                )
+                fix = f'if the labels start at 1, write each class as name VALUE; otherwise {fix}'
             raise UserError(
                 f'{self.file} has {"the values" if len(unknown) > 1 else "the value"} '
-                f'{few(map(str, unknown), 5)} without a class (the list has {known}): {cure}'
+                f'{few(map(str, unknown), 5)}, but the class list has only {known}: {fix}'
             )
         return labels
 
@@ -158,20 +158,20 @@ class LabelRows(Rows):
         unknown = labels == UNKNOWN
         if not (count := int(unknown.sum())):
             return labels
-        found, places, numbers = np.unique(codes[unknown], return_inverse=True, return_counts=True)
-        shades = np.stack([found >> 16, found >> 8 & 255, found & 255], 1).astype(int)
+        packed, inverse, counts = np.unique(codes[unknown], return_inverse=True, return_counts=True)
+        colours = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], 1).astype(int)
         if not self.nearest:
-            swapped = ' (a photograph? Then exchange --images and --labels)'
-            swapped = swapped if len(found) > _MANY_COLOURS else ''
+            swapped = '. If the file is a photograph, swap --images and --labels'
+            swapped = swapped if len(colours) > _MANY_COLOURS else ''
             raise UserError(
                 f'{self.file} has {many(count, "pixel")} without a class, in '
-                f'{many(len(found), "colour")} (most often '
-                f'{tuple(shades[numbers.argmax()].tolist())}){swapped}: correct them, or give '
-                'them the nearest colour with --nearest-colour'
+                f'{many(len(colours), "colour")} (most often '
+                f'{tuple(colours[counts.argmax()].tolist())}): correct them, or use '
+                f'--nearest-colour to give them the class of the nearest colour{swapped}'
             )
-        distances = [((shades - colour) ** 2).sum(1) for colour in self.classes.values]
+        distances = [((colours - listed) ** 2).sum(1) for listed in self.classes.values]
         closest = np.array([*self.classes.values.values()], np.uint8)[np.argmin(distances, 0)]
-        labels[unknown] = closest[places]
+        labels[unknown] = closest[inverse]
         self.recoloured += count
         return labels
 
@@ -197,23 +197,23 @@ class DepthRows(Rows):
 def cut_scene(scene: Scene, out: Path, cut: Cut, open_rows: Callable[..., Rows]) -> dict[str, Any]:
     """Write the tiles of a scene; return their names and the other facts for the manifest.
 
-    ``open_rows`` is called with a product's name, its :class:`~.scene.Piece` and the open file, and
-    then with the open image, ``cut``, and an ``ExitStack`` for files that it opens itself.
+    ``open_rows`` is called with a product's name, its :class:`~.scene.ProductFile`, the open file,
+    the open image, ``cut``, and an ``ExitStack`` for files that it opens itself.
     """
     with open_source(scene.reference) as image, ExitStack() as opened:
         size = [image.width, image.height]
         boxes = tile_boxes(scene.name, *size, cut) if scene.boxes is None else scene.boxes
         if scene.boxes is None and min(size) < cut.tile:
             raise UserError(
-                f'{scene.reference} is {image.width}×{image.height}, smaller than a tile of '
-                f'{cut.tile}: choose a smaller --tile'
+                f'{scene.reference} is {image.width}×{image.height} pixels, smaller than a tile '
+                f'of {cut.tile}: choose a smaller --tile'
             )
         rows = {}
-        for product, piece in scene.pieces.items():
+        for product, source in scene.files.items():
             raster = image
-            if piece.file != scene.reference and piece.kind != 'polygons':
-                raster = opened.enter_context(open_source(piece.file))
-            rows[product] = open_rows(product, piece, raster, image, cut, opened)
+            if source.file != scene.reference and source.kind != 'polygons':
+                raster = opened.enter_context(open_source(source.file))
+            rows[product] = open_rows(product, source, raster, image, cut, opened)
         tiles = _write_tiles(rows, boxes, out, image if scene.boxes and cut.tile else None)
         facts = {product: product_rows.facts() for product, product_rows in rows.items()}
     return dict(size=size, tiles=tiles, empty=len(boxes) - len(tiles), products=facts)
@@ -235,8 +235,8 @@ def _write_tiles(
         for top, bottom in sorted({(box.top, box.bottom) for box in boxes.values()}):
             row = {name: box for name, box in boxes.items() if box[1::2] == (top, bottom)}
             if may_be_empty:
-                filled = image.dataset_mask(window=((top, bottom), (0, image.width))).any(0)
-                row = {name: box for name, box in row.items() if filled[box.left : box.right].any()}
+                has_data = image.dataset_mask(window=((top, bottom), (0, image.width))).any(0)
+                row = {n: box for n, box in row.items() if has_data[box.left : box.right].any()}
             for product, rows in products.items() if row else ():
                 strip = rows(top, bottom - top)
                 write = write_depth if isinstance(rows, DepthRows) else write_image

@@ -15,16 +15,23 @@ from depthda.depth.maps import clipping_warning, read_depth
 from depthda.depth.surface.spans import height_spans
 from depthda.errors import UserError
 from depthda.io.grids import Placed, check_aligned, place, warp
-from depthda.io.headers import MAX_BANDS, check_upright, file_format, is_whole, misnamed
+from depthda.io.headers import MAX_BANDS, check_upright, file_format, is_complete, misnamed
 from depthda.io.manifest import read_manifest
 from depthda.io.polygons import is_polygons
-from depthda.preparation.cut import BLENDED, DepthRows, ImageRows, LabelRows, Rows, cut_scene
+from depthda.preparation.cut import (
+    LABELS_IN_JPEG,
+    DepthRows,
+    ImageRows,
+    LabelRows,
+    Rows,
+    cut_scene,
+)
 from depthda.preparation.heights import with_range
 from depthda.preparation.manifest import PreparedScenes
 from depthda.preparation.polygon_rows import PolygonRows
 from depthda.preparation.scene import (
     Cut,
-    Piece,
+    ProductFile,
     Progress,
     Report,
     Scene,
@@ -67,7 +74,7 @@ def prepare_folder(
 ) -> dict[str, Any]:
     """Write ``images``, ``labels`` and depth of a dataset to ``out``, and return its manifest.
 
-    Tiles of the same place have the same name in all folders:
+    Tiles of the same position have the same name in all folders:
     ``<image>_<left>_<top>_<right>_<bottom>``. ``<split>.txt`` lists the tiles of a split. An image
     is entered into the manifest when its last tile is written, and is not cut again while its files
     stay the same. So the next run finishes an interrupted one.
@@ -80,11 +87,11 @@ def prepare_folder(
         report: Called with a sentence about removed files, or a warning about values or heights.
     """
     out = Path(out)
-    _check(out, settings, workers)
+    _check_settings(out, settings, workers)
     scenes = _find_scenes(settings)
     with worker_pool(workers) as pool:
-        pieces = [piece for scene in scenes for piece in scene.pieces.values()]
-        depths = [piece.file for piece in pieces if piece.kind == 'depth']
+        sources = [source for scene in scenes for source in scene.files.values()]
+        depths = [source.file for source in sources if source.kind == 'depth']
         spans = partial(height_spans, pool=pool, progress=progress, report=report)
         cut = with_range(settings.cut, depths, spans, report)
         for n, scene in enumerate(scenes):
@@ -92,7 +99,7 @@ def prepare_folder(
             scenes[n] = find_tiles(scene, cut)
             progress('headers', n + 1, len(scenes))
         if cut.stretch is not None:
-            _refuse_bytes(scenes)
+            _refuse_8_bits(scenes)
         splits = split_tiles(scenes, settings.splits)
         counts = split_counts(scenes, splits)
         for n, scene in enumerate(scenes):
@@ -123,33 +130,33 @@ def _stretch_warnings(cut: Cut, clipped: np.ndarray, levels: set[int]) -> list[s
         return clipping_warning(*clipped, 'values of the images', '--stretch')
     span = ' '.join(f'{end:g}' for end in cut.stretch)
     return [
-        f'warning: --stretch {span} gives the images only the levels {low} to {high} of 0 to 255: '
-        'choose LOW and HIGH near their lowest and highest values'
+        f'warning: with --stretch {span}, the images only use the levels {low} to {high} of 0 to '
+        '255: choose LOW and HIGH near the lowest and highest values of the images'
     ]
 
 
-def _open_rows(product, piece: Piece, raster, image, cut: Cut, opened) -> Rows:
+def _open_rows(product, source: ProductFile, raster, image, cut: Cut, opened) -> Rows:
     """Open an image, a label, a depth map (PNG) or a file of heights (TIFF) for ``cut_scene``."""
-    if piece.kind == 'images':
-        return ImageRows(piece.file, raster, piece.bands, cut.stretch)
-    if piece.kind == 'polygons':
-        return PolygonRows(piece.file, image, cut.classes, cut.class_field)
-    if piece.kind == 'labels':
+    if source.kind == 'images':
+        return ImageRows(source.file, raster, source.bands, cut.stretch)
+    if source.kind == 'polygons':
+        return PolygonRows(source.file, image, cut.classes, cut.class_field)
+    if source.kind == 'labels':
         check_aligned(raster, image)
-        return LabelRows(piece.file, raster, cut.classes, cut.nearest_colour)
-    if piece.file.suffix.lower() == '.png':
+        return LabelRows(source.file, raster, cut.classes, cut.nearest_colour)
+    if source.file.suffix.lower() == '.png':
         check_aligned(raster, image, by_size=True)
-        depth = DepthRows(piece.file, Placed(raster, 0, 0), image.width, None)
-        depth.whole = read_depth(piece.file)
+        depth = DepthRows(source.file, Placed(raster, 0, 0), image.width, None)
+        depth.all_rows = read_depth(source.file)
         return depth
     if cut.warp:
         placed = opened.enter_context(warp(raster, image))
     else:
-        placed = place(raster, image, ', or let --warp-depth do it')
-    return DepthRows(piece.file, placed, image.width, cut.depth_range)
+        placed = place(raster, image, ', or use --warp-depth')
+    return DepthRows(source.file, placed, image.width, cut.depth_range)
 
 
-def _check(out: Path, settings: FolderSettings, workers: int) -> None:
+def _check_settings(out: Path, settings: FolderSettings, workers: int) -> None:
     """Refuse settings that contradict each other, before any file is read."""
     cut, labels, depth = settings.cut, settings.labels, settings.depth
     ranges = {'--depth-range': cut.depth_range, '--stretch': cut.stretch}
@@ -158,8 +165,13 @@ def _check(out: Path, settings: FolderSettings, workers: int) -> None:
         ('--labels', labels, '--classes', cut.classes),
         ('--label-suffix', settings.label_suffix, '--labels', labels),
         ('--class-field', cut.class_field, '--labels FILE.gpkg', labels and is_polygons(labels)),
-        ('--labels of polygons', labels and is_polygons(labels), '--class-field', cut.class_field),
-        ('--nearest-colour', cut.nearest_colour, '--labels in colours', has_colours),
+        (
+            '--labels with polygons',
+            labels and is_polygons(labels),
+            '--class-field',
+            cut.class_field,
+        ),
+        ('--nearest-colour', cut.nearest_colour, '--labels with colours', has_colours),
         ('--stride', cut.stride, '--tile', cut.tile is not None),
         ('--depth-range', cut.depth_range, '--depth', depth),
         ('--warp-depth', cut.warp, '--depth', depth),
@@ -168,20 +180,23 @@ def _check(out: Path, settings: FolderSettings, workers: int) -> None:
     )
     check_options(cut.tile, cut.stride, workers, ranges, needs)
     if cut.bands and not (min(cut.bands) >= 1 and len(cut.bands) <= MAX_BANDS):
-        raise UserError(f'--bands takes 1 to {MAX_BANDS} bands, counted from 1')
+        raise UserError(f'--bands needs 1 to {MAX_BANDS} band numbers, each of them 1 or more')
     if cut.stretch and cut.keep_values:
-        raise UserError('--stretch reduces values to 8 bits, --keep-values keeps 16: give one')
+        raise UserError('--stretch reduces values to 8 bits, but --keep-values keeps 16: use one')
     first, *_ = cut.depth_name.split('/')
     if os.path.isabs(cut.depth_name) or first in ('', '.', '..', 'images', 'labels'):
-        raise UserError(f'--depth-name {cut.depth_name!r} cannot be a folder next to images')
+        raise UserError(
+            f'--depth-name {cut.depth_name!r} cannot be a folder next to images: use a relative '
+            'path that does not begin with images, labels or dots'
+        )
     if settings.splits is not None and settings.splits.shares is not None:
         check_shares(settings.splits.shares)
-    for given in filter(None, (settings.images, labels, depth)):
-        one, other = given.resolve(), out.resolve()
-        if one.is_relative_to(other) or other.is_relative_to(one):
+    for source in filter(None, (settings.images, labels, depth)):
+        source_path, out_path = source.resolve(), out.resolve()
+        if source_path.is_relative_to(out_path) or out_path.is_relative_to(source_path):
             raise UserError(
-                f'{given} and {out} overlap, so the next run would take tiles for images: name '
-                'another folder'
+                f'{source} and {out} overlap, so the next run would mistake tiles for images: '
+                'choose another output folder'
             )
 
 
@@ -198,43 +213,43 @@ def _find_scenes(settings: FolderSettings) -> list[Scene]:
         name = scene_name(os.path.relpath(pair['image'], settings.images), settings.image_suffix)
         if name in scenes:
             raise UserError(f'two images would both be called {name}: rename one of them')
-        files = {folders[kind]: Piece(Path(pair[kind]), kind=_KINDS[kind]) for kind in pair}
+        files = {folders[kind]: ProductFile(Path(pair[kind]), kind=_KINDS[kind]) for kind in pair}
         if polygons:
-            files['labels'] = Piece(polygons, kind='polygons')
+            files['labels'] = ProductFile(polygons, kind='polygons')
         scenes[name] = Scene(name, files, files['images'].file)
     return [*scenes.values()]
 
 
 def _check_files(scene: Scene) -> None:
     """Refuse files with a wrong suffix, incomplete files, and files with an orientation tag."""
-    for path, _, kind in scene.pieces.values():
+    for path, _, kind in scene.files.values():
         if kind == 'polygons':
             continue
-        if not is_whole(path):
-            fault = f'is {misnamed(path) or "cut short, or not a picture: write it again"}'
-            is_blended = kind == 'labels' and file_format(path) == 'JPEG'
-            raise UserError(f'{path} {BLENDED if is_blended else fault}')
+        if not is_complete(path):
+            fault = f'is {misnamed(path) or "truncated, or not an image: export it again"}'
+            is_jpeg_label = kind == 'labels' and file_format(path) == 'JPEG'
+            raise UserError(f'{path} {LABELS_IN_JPEG if is_jpeg_label else fault}')
         check_upright(path)
 
 
-def _refuse_bytes(scenes: list[Scene]) -> None:
+def _refuse_8_bits(scenes: list[Scene]) -> None:
     """Refuse 8-bit images, which a stretch meant for more bits would make nearly black."""
-    bytes_ = [scene.reference for scene in scenes if scene.dtype == 'uint8']
+    with_8_bits = [scene.reference for scene in scenes if scene.dtype == 'uint8']
     others = [scene for scene in scenes if scene.dtype != 'uint8']
-    if bytes_:
-        fault = f'{bytes_[0]} has 8-bit values, which --stretch would darken'
-        cure = 'leave --stretch out'
+    if with_8_bits:
+        fault = f'{with_8_bits[0]} has 8-bit values, which --stretch would darken'
+        fix = 'leave out --stretch'
         if others:
-            fault += f', and {others[0].reference} has {others[0].dtype}'
-            cure = f'prepare them as two datasets, and {cure} for those of 8 bits'
-        raise UserError(f'{fault}: {cure}')
+            fault += f', but {others[0].reference} has {others[0].dtype}'
+            fix = f'prepare them as two datasets, and {fix} for the 8-bit images'
+        raise UserError(f'{fault}: {fix}')
 
 
 def _describe_dataset(settings: FolderSettings, cut: Cut, suffix: str) -> dict[str, Any]:
     """Describe the dataset for the manifest, without paths, because datasets are moved."""
     classes = cut.classes
-    plain = asdict(cut) | dict(splits=settings.splits and asdict(settings.splits))
-    plain['classes'] = classes and [
+    options = asdict(cut) | dict(splits=settings.splits and asdict(settings.splits))
+    options['classes'] = classes and [
         ['ignore' if index == IGNORED else classes.names[index], key]
         for key, index in classes.values.items()
     ]
@@ -245,7 +260,7 @@ def _describe_dataset(settings: FolderSettings, cut: Cut, suffix: str) -> dict[s
         labels=settings.labels is not None,
         depth=cut.depth_name if settings.depth else None,
         image_suffix=suffix,
-        settings=json.loads(json.dumps(plain)),  # turns tuples into lists, as in a read manifest
+        settings=json.loads(json.dumps(options)),  # turns tuples into lists, as in a read manifest
     )
 
 

@@ -13,13 +13,13 @@ import numpy as np
 
 from depthda.datasets.class_list import IGNORED, ClassList
 from depthda.datasets.isprs_areas import CLASSES, PALETTE, POTSDAM, VAIHINGEN
-from depthda.depth.surface.spans import height_spans, whole_range
+from depthda.depth.surface.spans import Range, combined_range, height_spans
 from depthda.errors import UserError, many
 from depthda.io.grids import check_aligned, place
 from depthda.io.sources import SourceFile, list_files
 from depthda.preparation.cut import DepthRows, ImageRows, LabelRows, Rows, cut_scene
 from depthda.preparation.manifest import PreparedAreas, identity
-from depthda.preparation.scene import Cut, Piece, Progress, Range, Report, Scene, check_options
+from depthda.preparation.scene import Cut, ProductFile, Progress, Report, Scene, check_options
 from depthda.workers import each_done, worker_pool
 
 # Black marks the boundaries between objects, whose pixels the benchmark does not count.
@@ -88,9 +88,9 @@ class IsprsSettings:
     labels: str | None = 'full'  # or 'no-boundary', where the borders of objects are ignored
     depth: tuple[str, ...] = ('dsm',)  # surface models to cut: 'dsm', 'ndsm'
     areas: tuple[str, ...] | None = None  # the areas to cut; None: all that have an orthophoto
-    # Heights in metres that become 0 and 1; None: the lowest and highest of the whole download.
+    # Heights in metres that become 0 and 1; None: the lowest and highest of the complete download.
     dsm_range: Range | None = None
-    nearest_colour: bool = False  # a colour that is no class gets the class of the nearest colour
+    nearest_colour: bool = False  # an unlisted colour gets the class of the nearest colour
 
 
 def prepare_isprs(
@@ -104,7 +104,7 @@ def prepare_isprs(
 ) -> dict[str, Any]:
     """Cut the scenes in zips and folders into tiles in ``out``, and return the manifest.
 
-    Tiles of the same place have the same name, ``<area>_<left>_<top>_<right>_<bottom>``, in the
+    Tiles of the same position have the same name, ``<area>_<left>_<top>_<right>_<bottom>``, in the
     folders ``images_<bands>``, ``labels``, ``dsm`` and ``ndsm``. The next run finishes an
     interrupted one, and may also add bands or a surface model. Tiles that were cut from other files
     are replaced only with ``replace``. For the other arguments, see ``prepare_folder``.
@@ -117,7 +117,7 @@ def prepare_isprs(
         ('--nearest-colour', settings.nearest_colour, '--labels full', settings.labels),
     )
     check_options(tile, stride, workers, {'--dsm-range': settings.dsm_range}, needs)
-    _check(layout, settings)
+    _check_settings(layout, settings)
     # Every zip is inspected before the first byte is written.
     download = Download(settings.dataset, sources)
     areas = download.scenes(settings)
@@ -128,10 +128,10 @@ def prepare_isprs(
     with worker_pool(workers) as pool:
         span = None
         if 'dsm' in settings.depth:
-            dsms = [piece.file for piece in download.find('dsm').values()]
+            dsms = [dsm.file for dsm in download.find('dsm').values()]
             spans = partial(height_spans, pool=pool, progress=progress, report=report)
-            found = _dsm_range(settings.dsm_range, dsms, dataset.content, spans)
-            dataset.content['dsm_range'], span = found, found['metres']
+            dsm_range = _dsm_range(settings.dsm_range, dsms, dataset.content, spans)
+            dataset.content['dsm_range'], span = dsm_range, dsm_range['metres']
         cut = Cut(tile, stride, nearest_colour=settings.nearest_colour, depth_range=span)
         work = partial(cut_scene, out=dataset.root, cut=cut, open_rows=_open_rows)
         with dataset.writing(report):
@@ -150,28 +150,27 @@ class Download:
         self.name = str(sources[0]) + (f' (and {len(sources) - 1} more)' if sources[1:] else '')
         # The end of a message about missing files if there are zips within zips.
         zips = [file for file in self.files if file.suffix == '.zip']
-        self.advice = f' ({zips[0]} is packed twice: unpack the outer zip)' if zips else ''
+        self.advice = f' ({zips[0]} is zipped twice: unpack the outer zip)' if zips else ''
 
     def scenes(self, settings: IsprsSettings) -> list[Scene]:
         """Find all requested files of every area; a missing file is an error."""
         kinds = {f'images_{band}': band for band in settings.bands}
         kinds |= {'labels': settings.labels} if settings.labels else {}
         kinds |= {depth: depth for depth in settings.depth}
-        found = {product: self.find(kind) for product, kind in kinds.items()}
-        photos = found[f'images_{settings.bands[0]}']
+        by_product = {product: self.find(kind) for product, kind in kinds.items()}
+        photos = by_product[f'images_{settings.bands[0]}']
         names = list(photos if settings.areas is None else settings.areas)
-        for product, by_area in found.items():
+        for product, by_area in by_product.items():
             if missing := [name for name in names if name not in by_area]:
                 raise UserError(
-                    f'{len(missing)} of {many(len(names), "area")} have no '
-                    f'{self.layout.kinds[kinds[product]].title} in {self.name} '
-                    f'({", ".join(missing)}): give it too, or name the areas to cut with --areas'
-                    f'{self.advice}'
+                    f'{self.name} has no {self.layout.kinds[kinds[product]].title} of '
+                    f'{len(missing)} of {many(len(names), "area")} ({", ".join(missing)}): add the '
+                    f'missing files, or select the areas to cut with --areas{self.advice}'
                 )
-        pieces = {name: {product: found[product][name] for product in found} for name in names}
-        return [Scene(name, pieces[name], photos[name].file) for name in names]
+        files = {name: {p: by_product[p][name] for p in by_product} for name in names}
+        return [Scene(name, files[name], photos[name].file) for name in names]
 
-    def find(self, kind: str) -> dict[str, Piece]:
+    def find(self, kind: str) -> dict[str, ProductFile]:
         """Find the files of one kind by area, in the dataset's order.
 
         If an area has several files of the kind, an unpacked file is preferred to one in a zip.
@@ -180,36 +179,36 @@ class Download:
         of areas without an orthophoto (Vaihingen has labels of an area 9) are left out.
         """
         layout = self.layout
-        places = {kind: _RGB}
+        bands_in = {kind: _RGB}
         if 'rgbir' in layout.kinds and kind in layout.bands:
             # RGBIR files hold the bands too, but files of these bands replace them below.
-            places = {'rgbir': _IN_RGBIR[kind], kind: _RGB}
-        found: dict[str, Piece] = {}
-        for held_in, bands in places.items():
-            for area, file in self._by_area(layout.kinds[held_in]).items():
+            bands_in = {'rgbir': _IN_RGBIR[kind], kind: _RGB}
+        by_area: dict[str, ProductFile] = {}
+        for file_kind, bands in bands_in.items():
+            for area, file in self._by_area(layout.kinds[file_kind]).items():
                 # Otherwise an orthophoto of an unknown area would be left out without a message.
                 if kind in layout.bands and area not in layout.areas:
                     raise UserError(
-                        f'{file} belongs to the unknown area {area}: {self.title} has '
-                        f'{", ".join(layout.areas)}; correct its name or remove the file'
+                        f'{file} belongs to the unknown area {area}: rename or remove the file '
+                        f'({self.title} has the areas {", ".join(layout.areas)})'
                     )
-                found[area] = Piece(file, bands, held_in)
-        areas = {area: found[area] for area in layout.areas if area in found}
+                by_area[area] = ProductFile(file, bands, file_kind)
+        areas = {area: by_area[area] for area in layout.areas if area in by_area}
         if not areas:
             title, _, in_top = layout.kinds[kind]
-            where = f'{"in a folder" if in_top else "outside of folders"} top'
+            where = f'{"in a folder" if in_top else "outside folders"} named top'
             where = 'in any folder' if in_top is None else where
-            names = ' or '.join(layout.kinds[held_in].name for held_in in reversed(places))
+            names = ' or '.join(layout.kinds[other].name for other in reversed(bands_in))
             suffixes = Counter(file.suffix or 'no suffix' for file in self.files)
             counts = ', '.join(f'{count} {suffix}' for suffix, count in suffixes.most_common(4))
             raise UserError(
-                f'{self.name} holds no {title} of {self.title}: looked for {names} '
-                f'{where}, found {counts or "nothing"}{self.advice}'
+                f'{self.name} contains no {title} of {self.title}: expected {names} {where}, but '
+                f'found {counts or "no files"}{self.advice}'
             )
         return areas
 
     def _by_area(self, kind: Kind) -> dict[str, SourceFile]:
-        """Return the files of a kind by the area in their name, which the dataset may not have."""
+        """Return the files of a kind by the area in their name, which may be an unknown area."""
         pattern = re.escape(kind.name).replace(r'\*', r'(\d+)')
         folders: dict[tuple[bool, Path], dict[str, SourceFile]] = {}
         for file in self.files:
@@ -218,29 +217,29 @@ class Download:
                 # Potsdam numbers its DSMs 02_10 and its orthophotos 2_10.
                 area = self.layout.prefix + '_'.join(str(int(number)) for number in match.groups())
                 folders.setdefault((file.zip is None, file.folder), {})[area] = file
-        found: dict[str, SourceFile] = {}
+        files: dict[str, SourceFile] = {}
         for key in sorted(folders, key=lambda key: (key[0], len(folders[key]), key[1])):
-            found |= folders[key]
-        return found
+            files |= folders[key]
+        return files
 
 
-def _open_rows(product: str, piece: Piece, raster, image, cut: Cut, opened) -> Rows:
+def _open_rows(product: str, source: ProductFile, raster, image, cut: Cut, opened) -> Rows:
     """Open an orthophoto, a label or a surface model for ``cut_scene``."""
     if product in ('dsm', 'ndsm'):
         if product == 'ndsm' and raster.dtypes[0] != 'uint8':
-            raise UserError(f'{piece.file} is {raster.dtypes[0]}: an nDSM of ISPRS has 8 bits')
+            raise UserError(f'{source.file} is {raster.dtypes[0]}, but an ISPRS nDSM has 8 bits')
         span = cut.depth_range if product == 'dsm' else _NDSM_RANGE
-        return _Heights(piece.file, place(raster, image), image.width, span)
+        return _Heights(source.file, place(raster, image), image.width, span)
     check_aligned(raster, image, by_size=True)
     if product == 'labels':
-        return _Labels(piece.file, raster, LABELS, cut.nearest_colour)
-    number, word = (4, 'four') if piece.kind == 'rgbir' else (3, 'three')
+        return _Labels(source.file, raster, LABELS, cut.nearest_colour)
+    number, word = (4, 'four') if source.kind == 'rgbir' else (3, 'three')
     if raster.count != number or raster.dtypes[0] != 'uint8':
         raise UserError(
-            f'{piece.file} has {many(raster.count, "band")} of {raster.dtypes[0]}: an orthophoto '
-            f'of {piece.kind.upper()} has {word} of 8 bits'
+            f'{source.file} has {many(raster.count, "band")} of {raster.dtypes[0]}, but an '
+            f'{source.kind.upper()} orthophoto has {word} 8-bit bands: use the file of the download'
         )
-    return ImageRows(piece.file, raster, piece.bands)
+    return ImageRows(source.file, raster, source.bands)
 
 
 class _Labels(LabelRows):
@@ -248,10 +247,10 @@ class _Labels(LabelRows):
 
     def __init__(self, *args) -> None:
         super().__init__(*args)
-        self.whole = self(0, self.raster.height)
+        self.all_rows = self(0, self.raster.height)
 
     def facts(self) -> dict[str, Any]:
-        numbers = np.bincount(self.whole.ravel(), minlength=IGNORED + 1).tolist()
+        numbers = np.bincount(self.all_rows.ravel(), minlength=IGNORED + 1).tolist()
         pixels = dict(zip(CLASSES, numbers, strict=False)) | dict(ignored=numbers[IGNORED])
         return dict(recoloured=self.recoloured, pixels=pixels)
 
@@ -262,14 +261,12 @@ class _Heights(DepthRows):
         return dict(size=[raster.width, raster.height], first=first)
 
 
-def _check(layout: Layout, settings: IsprsSettings) -> None:
+def _check_settings(layout: Layout, settings: IsprsSettings) -> None:
     """Refuse settings that contradict the layout of the dataset, before any file is read."""
-    absent = [band for band in settings.bands if band not in layout.bands]
-    if absent or not settings.bands:
-        raise UserError(
-            f'{settings.dataset} has no bands {", ".join(absent) or "left"}: use '
-            f'{" and ".join(layout.bands)}'
-        )
+    unknown = [band for band in settings.bands if band not in layout.bands]
+    if unknown or not settings.bands:
+        fault = f'has no bands {", ".join(unknown)}' if unknown else 'needs at least one band'
+        raise UserError(f'{settings.dataset} {fault}: use {" or ".join(layout.bands)}')
     if unknown := [area for area in settings.areas or () if area not in layout.areas]:
         raise UserError(
             f'{settings.dataset} has no area {", ".join(unknown)}: it has {", ".join(layout.areas)}'
@@ -277,22 +274,23 @@ def _check(layout: Layout, settings: IsprsSettings) -> None:
 
 
 def _dsm_range(
-    given: Range | None, dsms: Sequence[SourceFile], manifest: dict[str, Any], read_spans: Callable
+    requested: Range | None, dsms: list[SourceFile], manifest: dict[str, Any], read_spans: Callable
 ) -> dict[str, Any]:
     """Return one height range for all areas; with one per area, equal heights would differ."""
     before = manifest['dsm_range']
-    files = None if given else [identity(file) for file in dsms]
-    if before and before['of'] == files and given in (None, tuple(before['metres'])):
+    files = None if requested else [identity(file) for file in dsms]
+    if before and before['of'] == files and requested in (None, tuple(before['metres'])):
         return before
-    spans = read_spans(dsms, given, '--dsm-range')
+    spans = read_spans(dsms, requested, '--dsm-range')
     if empty := [file for file in dsms if file not in spans]:
-        raise UserError(f'{empty[0]} holds no height at all: unpack it again')
-    now = dict(metres=list(given or whole_range(spans)), of=files)
+        raise UserError(f'{empty[0]} contains no heights: unpack it again')
+    now = dict(metres=list(requested or combined_range(spans)), of=files)
     is_cut = any('dsm' in entry['products'] for entry in manifest['areas'].values())
     if is_cut and before['metres'] != now['metres']:
         (low, high), (new_low, new_high) = before['metres'], now['metres']
         raise UserError(
-            f'the DSM tiles there go from {low!r} to {high!r} m, and now it would be {new_low!r} '
-            f'to {new_high!r} m: keep --dsm-range {low!r} {high!r}, or name another folder'
+            f'the existing DSM tiles span {low!r} to {high!r} m, but this run would use '
+            f'{new_low!r} to {new_high!r} m: set --dsm-range {low!r} {high!r}, or choose '
+            'another folder'
         )
     return now

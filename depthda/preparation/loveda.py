@@ -13,18 +13,18 @@ import numpy as np
 from depthda.errors import UserError, check_count, few, many
 from depthda.io.archives import open_archive, read_member
 from depthda.io.files import atomic_path, remove_strays
-from depthda.io.headers import is_whole
+from depthda.io.headers import is_complete
 from depthda.io.lock import own_folder
 from depthda.io.manifest import NAME, UNFINISHED
 from depthda.io.rasters import decode_png
 from depthda.io.sources import SourceFile, list_files
 from depthda.provenance import TRANSLATION
 
-Part = tuple[str, str]  # split, domain
-Files = dict[Path, SourceFile]  # by place in the tree, such as Train/Urban/images_png/1366.png
+Subset = tuple[str, str]  # split, domain
+Files = dict[Path, SourceFile]  # by path in the tree, such as Train/Urban/images_png/1366.png
 
 # First and last file number of each split and domain, in the numbering of the dataset's authors.
-NUMBERS: dict[Part, tuple[int, int]] = {
+NUMBERS: dict[Subset, tuple[int, int]] = {
     ('Train', 'Rural'): (0, 1365),
     ('Train', 'Urban'): (1366, 2521),
     ('Val', 'Rural'): (2522, 3513),
@@ -89,36 +89,39 @@ def prepare_loveda(
             if not number:
                 raise
             raise UserError(
-                f'{error} {out} keeps the files that were written: remove those that you correct, '
-                'and the same command continues.'
+                f'{error} {out} keeps the files written so far: remove those whose source you '
+                'correct, then run the same command to continue.'
             ) from error
     return missing(out)
 
 
 def missing(out: Path) -> list[str]:
     """Describe, per split and domain, images that ``out`` lacks and images without a label map."""
-    numbers = {part: set(map(str, range(low, high + 1))) for part, (low, high) in NUMBERS.items()}
+    numbers = {
+        subset: set(map(str, range(low, high + 1))) for subset, (low, high) in NUMBERS.items()
+    }
 
-    def faults(part: Part) -> Iterator[str]:
-        images, masks = _stems(out, part)
+    def faults(subset: Subset) -> Iterator[str]:
+        images, masks = _stems(out, subset)
         if not images:
-            yield f'none of its {len(numbers[part]):,} images'
-        elif absent := numbers[part] - images:
-            yield f'{_some(absent)} of {len(numbers[part]):,} images missing'
+            yield f'all images missing ({len(numbers[subset]):,})'
+        elif absent := numbers[subset] - images:
+            yield f'{len(absent):,} of {len(numbers[subset]):,} images missing ({_few(absent)})'
         for other in numbers:
-            if other != part and (found := images & numbers[other]):
-                yield f'{_some(found)} have numbers of {"/".join(other)}: put them there'
-        if part[0] != 'Test' and (absent := images - masks):
-            yield f'{_some(absent)} of {len(images):,} images lack a mask'
+            if other != subset and (misplaced := images & numbers[other]):
+                count, target = many(len(misplaced), 'image'), '/'.join(other)
+                yield f'{count} with numbers of {target} ({_few(misplaced)}): move to {target}'
+        if subset[0] != 'Test' and (absent := images - masks):
+            yield f'{len(absent):,} of {len(images):,} images without a label map ({_few(absent)})'
 
-    return [f'{"/".join(part)}: {fault}' for part in numbers for fault in faults(part)]
+    return [f'{"/".join(subset)}: {fault}' for subset in numbers for fault in faults(subset)]
 
 
-def counts(out: str | os.PathLike) -> dict[Part, tuple[int, int, int]]:
+def counts(out: str | os.PathLike) -> dict[Subset, tuple[int, int, int]]:
     """Count per split and domain the images in ``out``, its label maps, and LoveDA's images."""
     return {
-        part: (*map(len, _stems(out, part)), last - first + 1)
-        for part, (first, last) in NUMBERS.items()
+        subset: (*map(len, _stems(out, subset)), last - first + 1)
+        for subset, (first, last) in NUMBERS.items()
     }
 
 
@@ -126,30 +129,30 @@ def _find_files(sources: Sequence[str | os.PathLike]) -> Files:
     """Find the files of LoveDA; in each source, unpacked files are preferred to those in zips."""
     files: Files = {}
     for source in sources:
-        found = [(path, file) for file in list_files([source]) if (path := _place(file))]
-        if not found:
+        pairs = [(path, file) for file in list_files([source]) if (path := _path_in_tree(file))]
+        if not pairs:
             raise UserError(
-                f'{source} contains no files of LoveDA: expected {{Train,Val,Test}}/{{Urban,Rural}}'
-                '/{images_png,masks_png}/*.png, or img_dir and ann_dir of mmseg.'
+                f'{source} contains no LoveDA files: expected {{Train,Val,Test}}/{{Urban,Rural}}'
+                '/{images_png,masks_png}/*.png, or the folders img_dir and ann_dir of mmseg.'
             )
-        for path, file in [pair for pair in found if pair[1].zip is None] or found:
+        for path, file in [pair for pair in pairs if pair[1].zip is None] or pairs:
             if other := files.get(path):
-                raise UserError(f'{path} is given 2 times, in {other} and {file}: give one.')
+                raise UserError(f'{path} is in both {other} and {file}: pass only one of them.')
             files[path] = file
     return files
 
 
-def _place(file: SourceFile) -> Path | None:
-    """Return the place of a file in the tree; None for a file that is not of LoveDA."""
-    # The whole path is searched, because the given folder may itself be Train or images_png.
+def _path_in_tree(file: SourceFile) -> Path | None:
+    """Return the path of a file in the tree; None for a file that does not belong to LoveDA."""
+    # The complete path is searched, because the source itself may be Train or images_png.
     path = file.member.replace('\\', '/') if file.zip else Path(file).resolve().as_posix()
-    if found := _OFFICIAL.search(path):
-        return Path(*found.groups())
-    if found := _MERGED.search(path):
-        kind, name, number = found.groups()
-        for part, (first, last) in NUMBERS.items():
+    if match := _OFFICIAL.search(path):
+        return Path(*match.groups())
+    if match := _MERGED.search(path):
+        kind, name, number = match.groups()
+        for subset, (first, last) in NUMBERS.items():
             if first <= int(number) <= last:
-                return Path(*part, _IMAGES if kind == 'img' else _MASKS, name)
+                return Path(*subset, _IMAGES if kind == 'img' else _MASKS, name)
     return None
 
 
@@ -163,19 +166,22 @@ def _check_target(files: Files, out: Path) -> None:
     An incomplete file is not refused: it is written again.
     """
     if markers := [name for name in _MARKERS_OF_OTHERS if (out / name).exists()]:
-        raise UserError(f'{out} holds another dataset already ({markers[0]}): name another folder')
-    absent = {path: file for path, file in files.items() if not _is_written(out / path, file)}
-    if others := [path for path in absent if (out / path).is_file() and is_whole(out / path)]:
         raise UserError(
-            f'{out} holds {many(len(others), "other picture")} under the same name '
-            f'({few(map(str, others))}): name another folder, or remove them and the depth maps '
-            'made from them'
+            f'{out} already contains another dataset ({markers[0]}): choose another folder'
+        )
+    absent = {path: file for path, file in files.items() if not _is_written(out / path, file)}
+    if others := [path for path in absent if (out / path).is_file() and is_complete(out / path)]:
+        raise UserError(
+            f'{out} already contains {many(len(others), "different file")} with the same name '
+            f'({few(map(str, others))}): choose another folder, or remove these files and the '
+            'depth maps made from them'
         )
     needed = sum(file.size for file in absent.values())
     existing = next(path for path in (out, *out.absolute().parents) if path.exists())
     if needed > (free := shutil.disk_usage(existing).free):
         raise UserError(
-            f'{out} needs {needed / 1e9:.1f} GB more, and its disk has {free / 1e9:.1f} GB left.'
+            f'{out} needs another {needed / 1e9:.1f} GB, but its disk has only {free / 1e9:.1f} GB '
+            'free: make room, or choose another folder.'
         )
 
 
@@ -192,27 +198,29 @@ def _write(path: Path, files: Files, out: Path, partial: bool, read: Callable) -
     expected = sides if is_mask else (*sides, 3)
     if pixels.shape != expected or pixels.dtype != np.uint8:
         raise UserError(
-            f'{file} is {"×".join(map(str, pixels.shape))} of {pixels.dtype}: '
-            f'{"a mask" if is_mask else "an image"} of LoveDA is {"×".join(map(str, expected))} of '
-            f'uint8{"" if partial else " (--partial accepts other sizes)"}.'
+            f'{file} is {"×".join(map(str, pixels.shape))} of type {pixels.dtype}, but a LoveDA '
+            f'{"label map" if is_mask else "image"} is {"×".join(map(str, expected))} of type uint8'
+            f'{"" if partial else " (--partial accepts other sizes)"}.'
         )
     if is_mask and pixels.max() >= CODES:
-        raise UserError(f'{file} has the code {pixels.max()}: LoveDA has 0 for no data and 1 to 7.')
+        raise UserError(
+            f'{file} has the label code {pixels.max()}, but LoveDA uses 0 (no-data) and 1 to 7.'
+        )
     # Bytes 16 to 23 of a PNG are its size. Without ``partial``, all files have the same size.
     if partial and image not in (None, file) and content[16:24] != read(image)[16:24]:
         raise UserError(
-            f'{file} has another size than its image, {image}: check which belong together.'
+            f'{file} differs in size from its image, {image}: check that the two belong together.'
         )
     with atomic_path(out / path) as temporary:
         temporary.write_bytes(content)
 
 
-def _stems(out: str | os.PathLike, part: Part) -> list[set[str]]:
+def _stems(out: str | os.PathLike, subset: Subset) -> list[set[str]]:
     """Return the stems of the images and of the label maps of a split and domain."""
-    folders = (Path(out, *part, folder) for folder in (_IMAGES, _MASKS))
+    folders = (Path(out, *subset, folder) for folder in (_IMAGES, _MASKS))
     return [{path.stem for path in folder.glob('[!.]*.png')} for folder in folders]
 
 
-def _some(names: set[str]) -> str:
-    """Return the number of names as text, with the first of them in brackets."""
-    return f'{len(names):,} ({few(sorted(names, key=lambda name: (len(name), name)))})'
+def _few(names: set[str]) -> str:
+    """Return the first names in numerical order as text."""
+    return few(sorted(names, key=lambda name: (len(name), name)))

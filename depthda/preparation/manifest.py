@@ -18,7 +18,7 @@ from depthda.version import __version__
 Files = Mapping[str, list[Path]]  # by folder
 
 _SUFFIXES = ('.png', '.tif')  # of tiles
-# Settings that affect the pixels of an image tile. Its place is in its name.
+# Settings that affect the pixels of an image tile. Its position is in its name.
 _PIXELS = {'bands', 'stretch', 'keep_values'}
 
 
@@ -26,7 +26,7 @@ class PreparedFolder(ResumableFolder):
     """A folder of tiles, with one sub-folder for each product."""
 
     kind = 'tiles'
-    products: Sequence[str]  # the folders of tiles
+    products: Sequence[str]  # names of the folders of tiles
     obsolete: Sequence[Path]  # files that must be removed before anything is written
     removal: str  # a description of these files for messages; '' if there are none
     before: Mapping[str, Any] = {}  # the manifest of an earlier run that this one does not continue
@@ -38,10 +38,11 @@ class PreparedFolder(ResumableFolder):
             if self.removal:
                 # First the old manifest is written as an unfinished one. So a run that is killed
                 # while it removes files is repeated, and not continued.
-                new = self.content
-                self.content = {**self.before, 'complete': False} if self.before else new
+                new_content = self.content
+                if self.before:
+                    self.content = {**self.before, 'complete': False}
                 self.write()
-                self.content = new
+                self.content = new_content
                 for path in self.obsolete:
                     path.unlink(missing_ok=True)
                 report(f'removed from {self.root}: {self.removal}')
@@ -62,42 +63,42 @@ class PreparedFolder(ResumableFolder):
         super().abandon()
 
     def find_obsolete(
-        self, tiles: Files, stale: set[str], lists: Sequence[Path], replaces: bool, reason: str
+        self, tiles: Files, stale: set[str], lists: Sequence[Path], replace: bool, reason: str
     ) -> None:
-        """Find the files that ``writing`` must remove; refuse them unless the run ``replaces``.
+        """Find the files that ``writing`` must remove; refuse them without ``replace``.
 
-        They are the ``tiles`` and ``lists`` given here, and depth maps of ``stale`` tiles. These
-        maps are found in all folders without tiles, such as ``rdepth/<model>``. They are removed
-        because a wrong depth map is worse than none.
+        They are the ``tiles`` and ``lists``, and the depth maps of ``stale`` tiles. These maps are
+        found in all folders without tiles, such as ``rdepth/<model>``. They are removed because a
+        wrong depth map is worse than none.
 
         Args:
             tiles: Tiles whose image is gone or has changed.
             stale: Names of tiles whose pixels change.
             lists: Lists of splits that no longer exist.
-            replaces: Whether files may be removed.
+            replace: Whether files may be removed.
             reason: Why files must be removed, for the message.
         """
-        own = tuple(f'{folder}/' for folder in {*self.products, *tiles})
+        tile_folders = tuple(f'{folder}/' for folder in {*self.products, *tiles})
         maps: dict[str, list[Path]] = {}
         for path, stem in _files_below(self.root, DEPTH_SUFFIXES).items() if stale else ():
-            parts = [] if stem.startswith(own) else stem.split('/')
+            parts = [] if stem.startswith(tile_folders) else stem.split('/')
             # A tile may have sub-folders in its name, and so may the folder of the maps.
             for n in range(1, len(parts)):
                 if '/'.join(parts[n:]) in stale:
                     maps.setdefault('/'.join(parts[:n]), []).append(path)
                     break
         self.obsolete = [*chain(*tiles.values(), *maps.values()), *lists]
-        removed, changed = (
+        tile_counts, map_counts = (
             [f'{folder} ({many(len(paths), "file")})' for folder, paths in files.items() if paths]
             for files in (tiles, maps)
         )
-        removed = ', '.join([*removed, *(path.name for path in lists)])
-        changed = changed and f'the depth maps of images that change: {", ".join(changed)}'
-        self.removal = '; and '.join(filter(None, (removed, changed)))
-        if self.removal and not replaces:
+        removed = ', '.join([*tile_counts, *(path.name for path in lists)])
+        changed = map_counts and f'the depth maps of changed images: {", ".join(map_counts)}'
+        self.removal = ', and '.join(filter(None, (removed, changed)))
+        if self.removal and not replace:
             raise UserError(
-                f'{self.root} {reason}: name another folder with --out, or add --replace, which '
-                f'removes {self.removal}'
+                f'{self.root} {reason}: choose another folder with --out, or add --replace to '
+                f'remove {self.removal}'
             )
 
 
@@ -123,10 +124,10 @@ class PreparedScenes(PreparedFolder):
     def check(self, before: Mapping[str, Any]) -> None:
         """Accept other settings, because ``plan`` finds the files that they make obsolete."""
 
-    def plan(self, scenes: Sequence[Scene], splits: Sequence[str], replaces: bool) -> list[Scene]:
-        """Return the images that are left to cut, and find the files to remove before.
+    def plan(self, scenes: Sequence[Scene], splits: Sequence[str], replace: bool) -> list[Scene]:
+        """Return the images that are left to cut, and find the files to remove first.
 
-        Files to remove are an error unless the run ``replaces`` them.
+        Files to remove are an error without ``replace``.
         """
         planned = {scene.name: scene for scene in scenes}
         kept, stale = {tile for scene in scenes for tile in scene.boxes}, set()
@@ -135,44 +136,45 @@ class PreparedScenes(PreparedFolder):
         changed = [key for key in new if (old.get(key) or None) != (new[key] or None)]
         for name, entry in self.before.get('scenes', {}).items():
             scene = planned.get(name, Scene(name, {}, Path(), {}))
-            files, every = _identities(scene), set(entry['tiles'])
-            gone = every - scene.boxes.keys()
+            files, old_tiles = _identities(scene), set(entry['tiles'])
+            dropped = old_tiles - scene.boxes.keys()
             # Other images may move the cuts between splits, so that all tiles here are left out.
             is_same = scene.boxes and not changed and entry['files'] == files
             if is_same:
                 self.content['scenes'][name] = entry
-            kept -= gone if is_same else every
+            kept -= dropped if is_same else old_tiles
             same_image = entry['files']['images'] == files.get('images')
-            stale |= gone if same_image and not _PIXELS.intersection(changed) else every
+            same_pixels = same_image and not _PIXELS.intersection(changed)
+            stale |= dropped if same_pixels else old_tiles
         folders = ['images', 'labels', *self.products, self.before.get('depth') or 'images']
         stems = {folder: _files_below(self.root / folder, _SUFFIXES) for folder in folders}
         tiles = {
-            folder: [path for path, stem in found.items() if stem not in kept]
-            for folder, found in stems.items()
+            folder: [path for path, stem in stem_of.items() if stem not in kept]
+            for folder, stem_of in stems.items()
         }
-        lost = [name for name in self.before.get('splits', {}) if name not in splits]
-        lists = [path for name in lost if (path := self.root / f'{name}.txt').is_file()]
-        reason = 'holds tiles of other images, or of images that have changed since'
+        dropped_splits = [name for name in self.before.get('splits', {}) if name not in splits]
+        lists = [path for name in dropped_splits if (path := self.root / f'{name}.txt').is_file()]
+        reason = 'contains tiles of other images, or of images that have changed since'
         if self.before.get('scenes') and changed:
             key = changed[0]
-            was, now = (f'{key} {s[key]}' if s.get(key) else f'no {key}' for s in (old, new))
-            reason = f'was made with {was}, and {now} is asked for'
-        self.find_obsolete(tiles, stale, lists, replaces, reason)
-        there = set.intersection(*({*stems[folder].values()} for folder in self.products))
+            before, now = (f'{key} {s[key]}' if s.get(key) else f'no {key}' for s in (old, new))
+            reason = f'was made with {before}, but this run uses {now}'
+        self.find_obsolete(tiles, stale, lists, replace, reason)
+        existing = set.intersection(*({*stems[folder].values()} for folder in self.products))
 
         def is_cut(scene: Scene) -> bool:
             """Return whether all tiles that the manifest lists for an image exist."""
             entry = self.entry(scene.name) or {'tiles': [], 'empty': 0}
-            is_whole = len(entry['tiles']) + entry['empty'] == len(scene.boxes)
-            return is_whole and {*entry['tiles']} <= scene.boxes.keys() & there
+            is_complete = len(entry['tiles']) + entry['empty'] == len(scene.boxes)
+            return is_complete and {*entry['tiles']} <= scene.boxes.keys() & existing
 
         return [scene for scene in scenes if scene.boxes and not is_cut(scene)]
 
     def enter_scene(self, scene: Scene, facts: dict[str, Any]) -> None:
         """Enter an image into the manifest after its tiles are written."""
         image, *others = facts.pop('products').values()
-        for more in (*others, image):
-            facts |= more
+        for product_facts in (*others, image):
+            facts |= product_facts
         self.enter(scene.name, facts | {'files': _identities(scene)})
 
     def finish_splits(
@@ -181,7 +183,7 @@ class PreparedScenes(PreparedFolder):
         """Write the list of each split, and then the complete manifest."""
         tiles = sorted(tile for entry in self.content['scenes'].values() for tile in entry['tiles'])
         if not tiles:
-            raise UserError('not one tile holds a pixel of an image: check the images')
+            raise UserError('no tile contains image data: check the images')
         sizes = {}
         for split in names:
             stems = [tile for tile in tiles if splits[tile] == split]
@@ -221,37 +223,37 @@ class PreparedAreas(PreparedFolder):
             if key != 'labels' or (has_labels and self.content['labels']):
                 self.compare({key: before[key]}, {key: self.content[key]})
 
-    def plan(self, areas: Sequence[Scene], replaces: bool) -> list[Scene]:
-        """Return the areas with the products left to cut, and find the tiles to remove before.
+    def plan(self, areas: Sequence[Scene], replace: bool) -> list[Scene]:
+        """Return the areas with the products left to cut, and find the tiles to remove first.
 
         A product is left to cut if its tiles are missing or were cut from other files. Tiles of
-        other files are an error unless the run ``replaces`` them.
+        other files are an error without ``replace``.
         """
         remaining, changed, stale = [], [], set()
         tiles: dict[str, list[Path]] = {}
         for area in areas:
             entry = self.entry(area.name) or {'products': {}, 'tiles': 0}
-            pieces = dict(area.pieces)
-            for product, piece in area.pieces.items():
+            remaining_files = dict(area.files)
+            for product, source in area.files.items():
                 facts = entry['products'].get(product, {})
-                found = sorted((self.root / product).glob(f'{area.name}_*_*_*_*.png'))
-                is_same = identity(piece.file).items() <= facts.items()
-                if is_same and len(found) == entry['tiles']:
-                    del pieces[product]
-                elif facts and found and not is_same:
+                paths = sorted((self.root / product).glob(f'{area.name}_*_*_*_*.png'))
+                is_same = identity(source.file).items() <= facts.items()
+                if is_same and len(paths) == entry['tiles']:
+                    del remaining_files[product]
+                elif facts and paths and not is_same:
                     changed.append(f'{product} of area {area.name} from {facts["file"]}')
-                    tiles.setdefault(product, []).extend(found)
-                    stale |= {path.stem for path in found if product.startswith('images')}
-            remaining += [area._replace(pieces=pieces)] if pieces else []
-        reason = f'holds {"".join(changed[:1])}, and that file has changed since'
-        self.find_obsolete(tiles, stale, [], replaces, reason)
+                    tiles.setdefault(product, []).extend(paths)
+                    stale |= {path.stem for path in paths if product.startswith('images')}
+            remaining += [area._replace(files=remaining_files)] if remaining_files else []
+        reason = f'contains {"".join(changed[:1])}, which has changed since'
+        self.find_obsolete(tiles, stale, [], replace, reason)
         return remaining
 
     def enter_scene(self, scene: Scene, facts: Mapping[str, Any]) -> None:
         """Add the products that were cut to the manifest entry of their area."""
         products = (self.entry(scene.name) or {'products': {}})['products']
-        for product, found in facts['products'].items():
-            products[product] = identity(scene.pieces[product].file) | found
+        for product, product_facts in facts['products'].items():
+            products[product] = identity(scene.files[product].file) | product_facts
         # The order of products does not depend on which run cut them.
         ordered = {product: products[product] for product in self.products if product in products}
         entry = dict(products=ordered, size=facts['size'], tiles=len(facts['tiles']))
@@ -268,10 +270,10 @@ def identity(file: Any) -> dict[str, Any]:
 
 
 def _identities(scene: Scene) -> dict[str, Any]:
-    """Return name, size and time of each file of an image, which show if it has changed."""
+    """Return name, size and time of each file of an image, which show whether it has changed."""
     return {
         kind: [path.name, (stat := path.stat()).st_size, stat.st_mtime_ns]
-        for path, _, kind in scene.pieces.values()
+        for path, _, kind in scene.files.values()
     }
 
 

@@ -9,7 +9,7 @@ from rasterio.features import rasterize
 
 from depthda.datasets.class_list import IGNORED, ClassList
 from depthda.errors import UserError, few
-from depthda.io.grids import has_place
+from depthda.io.grids import is_georeferenced
 from depthda.io.polygons import read_polygons
 from depthda.io.sources import File
 from depthda.preparation.cut import Rows
@@ -31,31 +31,33 @@ class PolygonRows(Rows):
         self, file: File, image: rasterio.DatasetReader, classes: ClassList, field: str
     ) -> None:
         super().__init__(file, image)
-        if not has_place(image):
+        if not is_georeferenced(image):
             raise UserError(
-                f'{image.name} has no place on the map, so no polygon can be laid over it: give '
-                'labels as pictures, or georeference the image.'
+                f'{image.name} has no georeference, so polygons cannot be placed on it: use label '
+                'maps, or georeference the image.'
             )
         names = {name.lower(): index for index, name in enumerate(classes.names)}
-        known = names | {str(value): index for value, index in classes.values.items()}
-        known['ignore'] = IGNORED
-        found = [
+        index_of = names | {str(value): index for value, index in classes.values.items()}
+        index_of['ignore'] = IGNORED
+        polygons = [
             (shape, _text(value)) for shape, value in read_polygons(str(file), image.crs, field)
         ]
-        missing = sorted({text for _, text in found if text.lower() not in known}, key=str.lower)
+        missing = sorted(
+            {text for _, text in polygons if text.lower() not in index_of}, key=str.lower
+        )
         if missing:
             raise UserError(
-                f'{file} has {few(map(repr, missing), 5)} in {field}, which is no class of the '
-                f'list ({few(classes.names, 8)}): add a line for it, or ignore.'
+                f'{file} has the {field} {few(map(repr, missing), 5)}, but the class list has only '
+                f'{few(classes.names, 8)}: add each missing value as a class or as ignore.'
             )
-        self._shapes = [(shape, known[text.lower()]) for shape, text in found]
+        self._shapes = [(shape, index_of[text.lower()]) for shape, text in polygons]
         self.counts = np.zeros(IGNORED + 1, np.int64)
         self._classes = len(classes.names)
 
     def read(self, first: int, rows: int) -> np.ndarray:
-        place = self.raster.transform @ Affine.translation(0, first)
+        transform = self.raster.transform @ Affine.translation(0, first)
         shape = rows, self.raster.width
-        return rasterize(self._shapes, shape, fill=IGNORED, transform=place, dtype='uint8')
+        return rasterize(self._shapes, shape, fill=IGNORED, transform=transform, dtype='uint8')
 
     def count(self, tile: np.ndarray) -> None:
         self.counts += np.bincount(tile.ravel(), minlength=IGNORED + 1)

@@ -17,7 +17,7 @@ def describe_folder(manifest: Mapping[str, Any], out: str | os.PathLike) -> list
     empty = sum(entry['empty'] for entry in scenes.values())
     missing = sum(entry.get('nan_pixels', 0) for entry in scenes.values())
     domain = f', domain {manifest["domain"]}' if manifest['domain'] else ''
-    written = many(tiles, 'picture') if tile is None else f'{many(tiles, "tile")} of {tile}²'
+    written = many(tiles, 'file') if tile is None else f'{many(tiles, "tile")} of {tile}² pixels'
     folders = ['images', *['labels'] * manifest['labels'], *[depth] * bool(depth)]
     splits = ', '.join(f'{name} {count:,}' for name, count in manifest['splits'].items())
     crossing, unlisted, shared = (manifest[key] for key in ('crossing', 'unlisted', 'shared'))
@@ -25,21 +25,21 @@ def describe_folder(manifest: Mapping[str, Any], out: str | os.PathLike) -> list
     nan_images = _images(scenes, lambda entry: entry.get('nan_pixels'))
     recoloured = _images(scenes, lambda entry: entry.get('recoloured'))
     lines = [
-        f'{out}: {written} of {many(len(scenes), "image")}{domain}',
+        f'{out}: {written} from {many(len(scenes), "image")}{domain}',
         'written: ' + ', '.join(f'{folder} ({many(tiles, "file")})' for folder in folders),
         splits and f'splits: {splits}',
-        crossing and f'left out, crossed by a cut: {many(crossing, "tile")}',
-        unlisted and f'left out, in no list: {many(unlisted, "image")}',
+        crossing and f'left out (crossed by a cut between splits): {many(crossing, "tile")}',
+        unlisted and f'left out (not in any list): {many(unlisted, "image")}',
         shared
-        and f'warning: {many(shared, "pair")} of pictures in different splits with the same '
-        'ground, so scores would be too good: --split-by block splits the ground',
-        empty and f'left out, without a pixel of an image: {many(empty, "tile")}',
-        small and f'smaller than a tile, and kept whole: {small}; training crops are padded',
+        and f'warning: tiles in different splits overlap on the ground ({many(shared, "pair")}), '
+        'so scores would be too good: use --split-by block, which splits by area',
+        empty and f'left out (no image data): {many(empty, "tile")}',
+        small and f'not cut, because smaller than a tile (training pads crops): {small}',
         missing
-        and f'warning: {many(missing, "pixel")} without a value (NaN) became 0, in {nan_images}: '
-        'give their labels a value that is ignored',
+        and f'warning: {many(missing, "pixel")} without a value (NaN) became 0 in {nan_images}: '
+        'label these pixels with an ignored value',
         *(_depth_lines(manifest) if depth else []),
-        recoloured and f'labels with colours of no class, which got the nearest: {recoloured}',
+        recoloured and f'unlisted label colours became the nearest listed colour: {recoloured}',
         *(_label_lines(manifest) if manifest['labels'] else []),
     ]
     return [line for line in lines if line]
@@ -47,13 +47,16 @@ def describe_folder(manifest: Mapping[str, Any], out: str | os.PathLike) -> list
 
 def describe_isprs(manifest: Mapping[str, Any], out: str | os.PathLike) -> list[str]:
     """Describe a prepared ISPRS dataset: areas, tiles, heights, faults, and pixels by class."""
-    areas, every = manifest['areas'], LAYOUTS[manifest['dataset']].areas
+    areas, all_areas = manifest['areas'], LAYOUTS[manifest['dataset']].areas
     tiles = sum(entry['tiles'] for entry in areas.values())
     lines = [
-        f'{out}: {many(tiles, "tile")} of {many(len(areas), "area")}, each {manifest["tile"]}²'
+        f'{out}: {many(tiles, "tile")} of {manifest["tile"]}² pixels from '
+        f'{many(len(areas), "area")}'
     ]
-    if missing := [area for area in every if area not in areas]:
-        lines.append(f'without {len(missing)} of {len(every)} areas: {", ".join(missing)}')
+    if missing := [area for area in all_areas if area not in areas]:
+        lines.append(
+            f'not included: {len(missing)} of {len(all_areas)} areas ({", ".join(missing)})'
+        )
     if manifest['dsm_range']:
         low, high = manifest['dsm_range']['metres']
         lines.append(f'DSM: {low:.2f} m is depth 0, {high:.2f} m is depth 1')
@@ -61,13 +64,15 @@ def describe_isprs(manifest: Mapping[str, Any], out: str | os.PathLike) -> list[
     for area, entry in areas.items():
         for facts in entry['products'].values():
             if pixels := facts.get('recoloured'):
-                lines.append(f'{facts["file"]}: {many(pixels, "pixel")} got the nearest colour')
+                lines.append(
+                    f'{facts["file"]}: {many(pixels, "pixel")} got the class of the nearest colour'
+                )
             if 'first' in facts and (facts['size'], facts['first']) != (entry['size'], [0, 0]):
-                size, whole = ('×'.join(map(str, part['size'])) for part in (facts, entry))
+                size, image_size = ('×'.join(map(str, part['size'])) for part in (facts, entry))
                 column, row = facts['first']
                 lines.append(
-                    f'{facts["file"]}: {size} from column {column}, row {row} of its image '
-                    f'({area}, {whole}): there is no depth outside'
+                    f'{facts["file"]}: {size} pixels, from column {column} and row {row} of its '
+                    f'image ({area}, {image_size}); the rest of the image has no depth'
                 )
             for name, number in facts.get('pixels', {}).items():
                 totals[name] += number
@@ -77,16 +82,16 @@ def describe_isprs(manifest: Mapping[str, Any], out: str | os.PathLike) -> list[
 def _depth_lines(manifest: Mapping[str, Any]) -> list[str]:
     scenes, span = manifest['scenes'], manifest['settings']['depth_range']
     counts = [entry['depth_pixels'] for entry in scenes.values() if entry['tiles']]
-    valid, seen = map(sum, zip(*counts, strict=True))
-    bare = _images(scenes, lambda entry: not entry['depth_pixels'][0])
+    valid, total = map(sum, zip(*counts, strict=True))
+    without_depth = _images(scenes, lambda entry: not entry['depth_pixels'][0])
     return [
         span and f'heights: {span[0]:g} is depth 0, {span[1]:g} is depth 1',
         span
         and span[0] == span[1]
         and 'warning: all heights are the same, so they carry no information',
-        f'depth in {manifest["depth"]}: {valid / seen:.2%} of the pixels have one',
-        bare and valid and f'without any depth: {bare}',
-        not valid and 'warning: no pixel has a depth (all are 0): check the depth maps',
+        f'depth in {manifest["depth"]}: {valid / total:.2%} of the pixels have a value',
+        without_depth and valid and f'without any depth: {without_depth}',
+        not valid and 'warning: no pixel has a depth value (all are 0): check the depth maps',
     ]
 
 
@@ -99,17 +104,17 @@ def _label_lines(manifest: Mapping[str, Any]) -> list[str]:
     without_class = [key for name, key in manifest['settings']['classes'] if name == 'ignore']
     if absent and ignored and without_class == [IGNORED]:
         lines.append(
-            f'warning: no pixel of {few(absent)}; {many(ignored, "pixel")} have the value '
-            f"{IGNORED}, which counts as ignored: write '{absent[0]} {IGNORED}' in the list of "
-            'classes if it is a class'
+            f'warning: no pixel has the class {few(absent)}, but the value {IGNORED}, which is '
+            f'ignored, occurs in {many(ignored, "pixel")}: if {IGNORED} is a class, write '
+            f"'{absent[0]} {IGNORED}' in the class list"
         )
     return lines
 
 
 def _pixel_lines(counts: Mapping[str, int]) -> list[str]:
-    width, whole = max(20, *map(len, counts)), max(sum(counts.values()), 1)
+    width, total = max(20, *map(len, counts)), max(sum(counts.values()), 1)
     return ['pixels by class:'] + [
-        f'  {name:<{width}} {count:>15,} {count / whole:7.2%}' for name, count in counts.items()
+        f'  {name:<{width}} {count:>15,} {count / total:7.2%}' for name, count in counts.items()
     ]
 
 

@@ -1,4 +1,4 @@
-"""Scenes, the files of their products, and where their tiles lie."""
+"""Scenes, the files of their products, and the positions of their tiles."""
 
 import os
 import unicodedata
@@ -10,8 +10,8 @@ from rasterio import DatasetReader
 
 from depthda.datasets.class_list import ClassList
 from depthda.depth.surface.spans import Range
-from depthda.errors import UserError, check_count, check_range
-from depthda.io.grids import has_place
+from depthda.errors import UserError, check_count, check_range, many
+from depthda.io.grids import is_georeferenced
 from depthda.io.headers import IMAGE_SUFFIXES
 from depthda.io.rasters import open_raster, refuse_indices, tile_suffix
 from depthda.io.sources import File
@@ -21,7 +21,7 @@ Report = Callable[[str], None]  # called with a sentence for the user
 
 
 class Box(NamedTuple):
-    """The place of a tile: in pixels of its image, or in map coordinates."""
+    """The position of a tile: in pixels of its image, or in map coordinates."""
 
     left: float
     top: float
@@ -36,7 +36,7 @@ Boxes = Mapping[str, Box]  # by the names of the tiles
 class Cut:
     """How all images of a dataset are cut."""
 
-    tile: int | None = None  # side of a tile; None: images stay whole
+    tile: int | None = None  # side of a tile; None: images are not cut
     stride: int | None = None  # distance from one tile to the next
     # Bands to keep, counted from 1, in this order; three bands must be red, green and blue. None:
     # all bands of an image with one or three.
@@ -45,13 +45,13 @@ class Cut:
     keep_values: bool = False  # write 16-bit values unchanged
     classes: ClassList | None = None  # what the labels mean; None: there are no labels
     class_field: str | None = None  # attribute with the class, if labels are polygons
-    nearest_colour: bool = False  # a colour that is no class gets the class of the nearest colour
+    nearest_colour: bool = False  # an unlisted colour gets the class of the nearest colour
     depth_range: Range | None = None  # heights that become 0 and 1; heights outside are clipped
     warp: bool = False  # resample heights to the grid of their image
     depth_name: str = 'depth'  # folder of the depth maps
 
 
-class Piece(NamedTuple):
+class ProductFile(NamedTuple):
     """The file from which one product of a scene is cut, the bands to read, and its kind."""
 
     file: File
@@ -60,14 +60,14 @@ class Piece(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """One image and the files that belong to it, as ``pieces`` by product.
+    """One image and the ``files`` that belong to it, by product.
 
     All files are on the grid of the image ``reference``. They are cut into the tiles ``boxes``, or
     into all tiles if it is None. Tiles in which the image has no pixel are left out.
     """
 
     name: str
-    pieces: dict[str, Piece]
+    files: dict[str, ProductFile]
     reference: File
     boxes: Boxes | None = None
     # ``find_tiles`` adds these: the tiles in map coordinates, their CRS, and the type of values.
@@ -97,7 +97,7 @@ def starts(length: int, tile: int, stride: int) -> list[int]:
 
 
 def tile_boxes(name: str, width: int, height: int, cut: Cut) -> Boxes:
-    """Return the boxes of all tiles of an image; a side shorter than a tile is kept whole."""
+    """Return the boxes of all tiles of an image; a side shorter than a tile is not cut."""
     if cut.tile is None:
         return {name: Box(0, 0, width, height)}
     boxes = [
@@ -111,14 +111,15 @@ def tile_boxes(name: str, width: int, height: int, cut: Cut) -> Boxes:
 def find_tiles(scene: Scene, cut: Cut) -> Scene:
     """Find the bands and the tiles of an image from its header alone."""
     with open_raster(scene.reference) as image:
-        pieces = scene.pieces | {'images': Piece(scene.reference, _bands(image, cut), 'images')}
+        photo = ProductFile(scene.reference, _bands(image, cut), 'images')
+        files = scene.files | {'images': photo}
         boxes, map_boxes, crs = tile_boxes(scene.name, image.width, image.height, cut), {}, ''
-        if has_place(image) and image.crs is not None:
+        if is_georeferenced(image) and image.crs is not None:
             crs = image.crs.to_string()
             for name, box in boxes.items():
                 xs, ys = zip(image.transform @ box[:2], image.transform @ box[2:], strict=True)
                 map_boxes[name] = Box(min(xs), min(ys), max(xs), max(ys))
-        return Scene(scene.name, pieces, scene.reference, boxes, map_boxes, crs, image.dtypes[0])
+        return Scene(scene.name, files, scene.reference, boxes, map_boxes, crs, image.dtypes[0])
 
 
 def image_suffix(scenes: Sequence[Scene], cut: Cut) -> str:
@@ -129,14 +130,15 @@ def image_suffix(scenes: Sequence[Scene], cut: Cut) -> str:
     kinds: dict[tuple[int, str], str] = {}
     for scene in scenes:
         dtype = scene.dtype if cut.stretch is None else 'uint8'
-        kinds.setdefault((len(scene.pieces['images'].bands), dtype), scene.name)
+        kinds.setdefault((len(scene.files['images'].bands), dtype), scene.name)
     suffixes = {tile_suffix(*kind) for kind in kinds}
     if len(kinds) > 1 and suffixes != {'.png'}:
-        (one, first), (other, second) = list(kinds.items())[:2]
-        alike = ', or make them alike with --bands' if one[1] == other[1] else ''
+        ((bands, dtype), name), ((other_bands, other_dtype), other) = list(kinds.items())[:2]
+        same_dtype = dtype == other_dtype
         raise UserError(
-            f'{first} has {one[0]} bands of {one[1]}, {second} has {other[0]} of {other[1]}: '
-            f'prepare them as two datasets{alike}'
+            f'{name} has {many(bands, "band")} of {dtype}, but {other} has '
+            f'{many(other_bands, "band")} of {other_dtype}: prepare them as two datasets'
+            f'{", or select the same number of bands with --bands" if same_dtype else ""}'
         )
     return suffixes.pop()
 
@@ -147,21 +149,22 @@ def _bands(image: DatasetReader, cut: Cut) -> tuple[int, ...]:
     # A fourth band may be near infrared or opacity. Its tag does not tell which, because GDAL tags
     # any fourth band as opacity by default.
     if cut.bands is None and len(bands) not in (1, 3):
-        every = ' '.join(map(str, bands[:4])) + (' …' if len(bands) > 4 else '')
+        numbers = ' '.join(map(str, bands[:4])) + (' …' if len(bands) > 4 else '')
         raise UserError(
-            f'{image.name} has {image.count} bands: name those to keep with --bands '
-            f'({every} for all; red, green and blue first)'
+            f'{image.name} has {image.count} bands: select the bands to keep with --bands '
+            f'({numbers} keeps all; list red, green and blue first)'
         )
     if max(bands) > image.count:
         raise UserError(
-            f'{image.name} has no band {max(bands)}, it has {image.count}: correct --bands'
+            f'{image.name} has {many(image.count, "band")}, so there is no band {max(bands)}: '
+            'correct --bands'
         )
     refuse_indices(image)
     kept = ('uint8', 'uint16') if cut.keep_values else ('uint8',)
     if cut.stretch is None and image.dtypes[0] not in kept:
         raise UserError(
-            f'{image.name} is {image.dtypes[0]}: give --stretch LOW HIGH, the values mapped to 0 '
-            'and 255 in all images, or --keep-values, which keeps uint16'
+            f'{image.name} has values of type {image.dtypes[0]}: use --stretch LOW HIGH to map LOW '
+            'to 0 and HIGH to 255 in all images, or --keep-values to keep uint16'
         )
     return bands
 
@@ -170,17 +173,17 @@ def check_options(tile: int | None, stride: int | None, workers: int, ranges, ne
     """Refuse options with impossible values, or without the options that they need.
 
     ``ranges`` holds the ranges by option. Each item of ``needs`` is an option, its value, the
-    option that it needs, and the value of that option.
+    option that it needs, and that option's value.
     """
-    for option, value, needed, given in needs:
-        if value and not given:
-            raise UserError(f'{option} needs {needed}: give that, or leave {option} out')
-    if tile is not None and tile < 1:
-        raise UserError(f'--tile {tile}: a tile has a side of 1 pixel or more')
+    for option, value, needed, needed_value in needs:
+        if value and not needed_value:
+            raise UserError(f'{option} needs {needed}: add it, or leave out {option}')
+    if tile is not None:
+        check_count('--tile', tile)
     if tile is not None and not 1 <= stride <= tile:
         raise UserError(
-            f'tiles of {tile} every {stride} pixels: the stride must be between 1 and the tile, '
-            'or places would be left out'
+            f'--stride {stride} does not fit --tile {tile}: use a stride from 1 to {tile}, because '
+            'a larger one would leave out parts of the images'
         )
     check_count('--workers', workers)
     for option, span in ranges.items():

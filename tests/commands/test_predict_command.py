@@ -205,10 +205,10 @@ def test_depth_must_lie_on_the_grid_of_the_scene(predict, tmp_path, values, scen
     assert status == 0 and 'a.tif.aux.xml' in printed
     cases = [
         ((), 'this model reads depth'),
-        (('--depth', 'narrow.tif'), 'are 71×56 and 72×56'),
-        (('--depth', 'moved.tif'), 'lie 2.0 columns and 0.0 rows apart'),
+        (('--depth', 'narrow.tif'), 'have different sizes, 71×56 and 72×56'),
+        (('--depth', 'moved.tif'), 'are 2.0 columns and 0.0 rows apart'),
         (('--depth', 'none.tif'), 'there is no depth map none.tif'),
-        (('--depth', 'undeclared.tif'), 'the height -9999, which looks like no-data'),
+        (('--depth', 'undeclared.tif'), 'the height -9999, which looks like undeclared no-data'),
         (('--depth', 'depth', '--depth-model', 'x/y'), 'give one of the two'),
     ]
     for given, message in cases:

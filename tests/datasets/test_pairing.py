@@ -131,7 +131,7 @@ def test_colour_labels_colour_depth_and_two_files_of_one_stem_are_refused(
 ):
     colours = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
     write_png(urban / 'rdepth/test/0.png', colours)
-    assert '0.png is a colour picture' in fault(folders)
+    assert '0.png is a colour image' in fault(folders)
     write_png(urban / 'masks_png/1.png', colours)
     assert 'holds 1 label with several bands (1.png)' in fault(folders)
     shutil.copy(urban / 'rdepth/test/1.png', urban / 'rdepth/test/1.tif')

@@ -60,7 +60,7 @@ def test_wrong_settings_and_damaged_manifests_are_refused(root):
     )
     for content, sentence in (
         (json.dumps(manifest | {'classes': None, 'labels': False}), 'names no classes'),
-        ('{"classes": [', r'manifest\.json is not readable as JSON \(.*\): restore it'),
+        ('{"classes": [', r'manifest\.json cannot be read as JSON \(.*\): restore it'),
         ('[]', r'manifest\.json was not made by depthda prepare-dataset folder'),
         (
             json.dumps(manifest | {'complete': False}),

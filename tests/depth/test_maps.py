@@ -47,7 +47,7 @@ def test_three_equal_bands_count_as_one_and_a_colour_map_is_refused(tmp_path):
     cv2.imwrite(str(tmp_path / 'grey.png'), np.dstack([grey] * 3))
     np.testing.assert_array_equal(read_depth(tmp_path / 'grey.png'), (grey + 1.0) / 256)
     cv2.imwrite(str(tmp_path / 'colour.png'), cv2.applyColorMap(grey * 20, cv2.COLORMAP_INFERNO))
-    with pytest.raises(UserError, match='colour.png is a colour picture'):
+    with pytest.raises(UserError, match='colour.png is a colour image'):
         read_depth(tmp_path / 'colour.png')
 
 
@@ -102,8 +102,8 @@ def test_unreadable_depth_names_the_file(tmp_path):
     cv2.imwrite(
         str(tmp_path / 'a.png'), np.random.default_rng(0).integers(0, 9, (64, 64), 'uint16')
     )
-    whole = (tmp_path / 'a.png').read_bytes()
-    (tmp_path / 'half.png').write_bytes(whole[: len(whole) // 2])
+    content = (tmp_path / 'a.png').read_bytes()
+    (tmp_path / 'half.png').write_bytes(content[: len(content) // 2])
     (tmp_path / 'empty.png').write_bytes(b'')
     (tmp_path / 'text.tif').write_text('no raster')
     write_raster(tmp_path / 'rgb.tif', np.zeros((2, 2)), count=3)

@@ -214,7 +214,7 @@ def test_what_cannot_become_a_map_is_refused_and_leaves_no_file(scene, tmp_path)
         (stub_model(), scene, OPTIONS, scene, 'the scene itself'),
         (stub_model(), scene, OPTIONS, tmp_path / 'map.png', 'ends in .tif'),
         (stub_model(True), scene, OPTIONS, out, '--depth-model'),
-        (stub_model(True), scene, depth, out, 'are 91×150 and 90×150'),
+        (stub_model(True), scene, depth, out, 'have different sizes, 91×150 and 90×150'),
     ]
     for model, source, options, target, message in cases:
         with pytest.raises(UserError, match=message):

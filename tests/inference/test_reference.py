@@ -64,8 +64,8 @@ def test_labels_that_do_not_fit_are_refused(tmp_path, pair):
     moved = dict(transform=from_origin(500_010, 5_400_000, 1, 1))
     cases = [
         (np.where(truth == 2, 7, truth), {}, 'has the value 7: labels are indices'),
-        (truth[:-1], {}, 'are 50×59 and 50×60'),
-        (truth, moved, 'lie 10.0 columns'),
+        (truth[:-1], {}, 'have different sizes, 50×59 and 50×60'),
+        (truth, moved, 'are 10.0 columns'),
         (truth, dict(crs='EPSG:32633'), 'EPSG:32633 and EPSG:32632'),
         (np.dstack([truth] * 3), {}, '3 bands: give labels as one band'),
         (np.where(found == 255, truth, 255), {}, 'has no label where'),

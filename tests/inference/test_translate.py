@@ -176,7 +176,7 @@ def test_folders_of_other_translations_or_files_are_refused(
     torch.save(dict(state_dict=changed), other)
     with pytest.raises(UserError, match='by another checkpoint'):
         translate(CONFIG, other, translated, cfg_options=options)
-    with pytest.raises(UserError, match='holds other files'):
+    with pytest.raises(UserError, match='contains other files'):
         translate(CONFIG, other, sample, cfg_options=options)
     torch.save(dict(state_dict={'weight': torch.zeros(1)}), other)
     with pytest.raises(UserError, match='does not fit the model'):

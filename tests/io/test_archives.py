@@ -41,9 +41,9 @@ def test_files_are_listed_and_folders_are_not(tmp_path):
 @pytest.mark.parametrize(
     'name, reason',
     [
-        ('../out.png', 'climbs out'),
-        ('a/../../out.png', 'climbs out'),
-        ('a\\..\\..\\out.png', 'climbs out'),
+        ('../out.png', 'points outside'),
+        ('a/../../out.png', 'points outside'),
+        ('a\\..\\..\\out.png', 'points outside'),
         ('/etc/passwd', 'absolute'),
         ('\\\\server\\x', 'absolute'),
         ('C:\\x.png', 'absolute'),
@@ -62,7 +62,7 @@ def test_a_zip_bomb_is_refused(tmp_path, monkeypatch):
     with open_archive(path):
         pass  # it is small enough to be harmless
     monkeypatch.setattr('depthda.io.archives._HARMLESS_SIZE', 1_000_000)
-    refused(path, '3,000,000 bytes, which no dataset does')
+    refused(path, 'would become 3,000,000 bytes')
     # Label images of few colours are compressed strongly, and are accepted.
     flat = b''.join(bytes([n % 7]) * 400 for n in range(7500))
     path = make(tmp_path / 'b.zip', ('flat', flat), compression=zipfile.ZIP_DEFLATED)

@@ -56,34 +56,35 @@ def test_only_the_temporary_files_of_a_killed_run_are_removed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'size, state',
+    'size, space',
     [
-        (85_000_000, 'it has 85.0 MB and 12.0 MB are free, 73.0 MB too few'),
-        (5_000_000, 'it has 5.0 MB and 12.0 MB are free'),  # a quota, perhaps
+        (85_000_000, 'it needs 85.0 MB and 12.0 MB are free (73.0 MB too few)'),
+        (5_000_000, 'it needs 5.0 MB and 12.0 MB are free'),  # a quota, perhaps
         (None, '12.0 MB are free'),
     ],
 )
-def test_the_message_about_a_full_disk_gives_the_file_and_the_space(
-    tmp_path, monkeypatch, size, state
+def test_the_message_about_a_full_disk_names_the_file_and_the_space(
+    tmp_path, monkeypatch, size, space
 ):
     usage = namedtuple('usage', 'free')
     monkeypatch.setattr('shutil.disk_usage', lambda path: usage(12_000_000))
     path = tmp_path / 'iter_2.pth'
-    path.write_text('whole')
+    path.write_text('complete')
     with pytest.raises(UserError) as caught, atomic_path(path, size):
         raise OSError(errno.ENOSPC, 'No space left on device')
     assert str(caught.value) == (
-        f'{path} cannot be written (No space left on device): {state}; make room and run again'
+        f'{path} cannot be written (No space left on device), {space}: make room and run again'
     )
-    assert path.read_text() == 'whole' and os.listdir(tmp_path) == ['iter_2.pth']
+    assert path.read_text() == 'complete' and os.listdir(tmp_path) == ['iter_2.pth']
 
 
 def test_paths_that_cannot_be_files_are_refused(tmp_path):
     (tmp_path / 'file').touch()
-    with pytest.raises(UserError, match=r'file/x\.json cannot be written \(.*\): name another'):
+    with pytest.raises(UserError, match=r'file/x\.json cannot be written \(.*\): choose another'):
         write_json(tmp_path / 'file' / 'x.json', {})
     assert (
-        refusal(write_json, tmp_path, {}) == f'{tmp_path} is a folder: name a file, {tmp_path}/NAME'
+        refusal(write_json, tmp_path, {})
+        == f'{tmp_path} is a folder: choose a file name, such as {tmp_path}/NAME'
     )
 
 
@@ -92,7 +93,7 @@ def test_damaged_json_is_named(tmp_path):
     assert read_json(path) is None
     for content in (b'{"classes": [', b'\xff\xfe', b''):
         path.write_bytes(content)
-        with pytest.raises(UserError, match=r'manifest\.json is not readable as JSON \('):
+        with pytest.raises(UserError, match=r'manifest\.json cannot be read as JSON \('):
             read_json(path)
 
 
@@ -110,6 +111,6 @@ def test_links_are_followed_but_not_in_cycles(tmp_path):
     ):
         (tmp_path / link).symlink_to(tmp_path / target)
     visits = itertools.islice(walk(tmp_path / 'set'), 50)  # without end if cycles were followed
-    found = [os.path.relpath(folder, tmp_path / 'set') for folder, _, _ in visits]
+    folders = [os.path.relpath(folder, tmp_path / 'set') for folder, _, _ in visits]
     inside = ['.', 'a', 'a/other', 'a/x', 'b', 'b/back', 'b/back/x']
-    assert sorted(found) == [*inside, 'out', 'out/deep', 'twice', 'twice/deep']
+    assert sorted(folders) == [*inside, 'out', 'out/deep', 'twice', 'twice/deep']

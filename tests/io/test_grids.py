@@ -29,7 +29,7 @@ def slope(path, rows, columns, east, north, pixel, **more):
     write(path, heights_of(x, y).astype(np.float32), (east, north), pixel=pixel, **more)
 
 
-def test_heights_are_found_by_their_place(tmp_path, image):
+def test_heights_are_placed_by_their_georeference(tmp_path, image):
     # With pixels of 0.5 m: two columns west, one row south.
     slope(tmp_path / 'dsm.tif', 20, 33, EAST - 1.0, NORTH - 0.5, 0.5)
     with rasterio.open(tmp_path / 'dsm.tif') as raster:
@@ -41,20 +41,20 @@ def test_heights_are_found_by_their_place(tmp_path, image):
 
 
 @pytest.mark.parametrize(
-    ('place_of_it', 'fault'),
+    ('grid', 'fault'),
     [
         (dict(east=EAST, north=NORTH, pixel=0.6), 'have pixels of 0.6×0.6 and 0.5×0.5'),
         (dict(east=EAST + 10, north=NORTH, pixel=0.5), 'from column 20, row 0.* does not cover'),
         (dict(east=5.0, north=45.0, pixel=0.000005, crs='EPSG:4326'), 'have pixels of 5e-06'),
     ],
 )
-def test_heights_on_another_grid_are_refused(tmp_path, image, place_of_it, fault):
-    slope(tmp_path / 'dsm.tif', 20, 30, **place_of_it)
+def test_heights_on_another_grid_are_refused(tmp_path, image, grid, fault):
+    slope(tmp_path / 'dsm.tif', 20, 30, **grid)
     with rasterio.open(tmp_path / 'dsm.tif') as raster, pytest.raises(UserError, match=fault):
         place(raster, image)
 
 
-def test_warped_heights_are_those_of_each_pixel_s_place(tmp_path, image):
+def test_warped_heights_are_those_at_the_pixels(tmp_path, image):
     slope(tmp_path / 'dsm.tif', 9, 12, EAST + 2.0, NORTH - 1.0, 1.0)
     with rasterio.open(tmp_path / 'dsm.tif') as raster, warp(raster, image) as placed:
         values, valid = placed.read_rows(0, 20, 30)
@@ -70,7 +70,7 @@ def test_warped_heights_are_those_of_each_pixel_s_place(tmp_path, image):
     assert np.array_equal(again, values, equal_nan=True)
 
 
-def test_warping_keeps_holes_and_no_nodata_value_leaks_out(tmp_path, image):
+def test_warping_keeps_no_data_and_its_value_does_not_leak(tmp_path, image):
     heights = np.full((10, 15), 80, np.float32)
     heights[3:6, 4:8] = -32768
     write(tmp_path / 'dsm.tif', heights, (EAST, NORTH), pixel=1.0, nodata=-32768)
@@ -105,9 +105,9 @@ def test_heights_in_another_crs_are_reprojected(tmp_path, image):
     with rasterio.open(tmp_path / 'dsm.tif') as raster, warp(raster, image) as placed:
         values, valid = placed.read_rows(0, 20, 30)
     y, x = np.mgrid[:20, :30]
-    truth = heights_of(EAST + (x + 0.5) * 0.5, NORTH - (y + 0.5) * 0.5)
+    expected = heights_of(EAST + (x + 0.5) * 0.5, NORTH - (y + 0.5) * 0.5)
     # GDAL interpolates the transformation, with errors up to an eighth of a pixel.
-    assert valid.all() and np.abs(values - truth).max() < (3 + 2) * 0.5 / 8
+    assert valid.all() and np.abs(values - expected).max() < (3 + 2) * 0.5 / 8
 
 
 def test_a_file_in_a_zip_is_named_by_its_path(tmp_path, image):
@@ -121,11 +121,11 @@ def test_a_file_in_a_zip_is_named_by_its_path(tmp_path, image):
         place(raster, image)
 
 
-def test_heights_of_another_or_an_unknown_place_are_refused(tmp_path, image):
+def test_heights_of_another_or_an_unknown_area_are_refused(tmp_path, image):
     slope(tmp_path / 'far.tif', 9, 9, EAST + 900, NORTH, 1.0)
     with (
         rasterio.open(tmp_path / 'far.tif') as raster,
-        pytest.raises(UserError, match='far.tif has no height where .*image.tif lies'),
+        pytest.raises(UserError, match='far.tif does not overlap .*image.tif: check'),
         warp(raster, image),
     ):
         pass

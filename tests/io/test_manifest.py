@@ -65,12 +65,12 @@ def test_entries_are_written_every_few_seconds(tmp_path, monkeypatch):
 def test_other_settings_are_refused_if_there_are_files(tmp_path):
     started(tmp_path)
     assert refusal(tiles(tmp_path, tile=9).open) == (
-        f'{tmp_path} holds tiles with tile 8, and 9 is asked for: name another folder, or remove '
-        'that one.'
+        f'{tmp_path} contains tiles with tile 8, but this run uses 9: choose another folder, or '
+        'remove the existing one.'
     )
-    with pytest.raises(UserError, match='with stride null, and 4 is asked for'):
+    with pytest.raises(UserError, match='with stride null, but this run uses 4'):
         tiles(tmp_path, stride=4).open()
-    with pytest.raises(UserError, match=r'and "x{119}… is asked for'):
+    with pytest.raises(UserError, match=r'this run uses "x{119}…:'):
         tiles(tmp_path, tile='x' * 200).open()
     (tmp_path / 'images/a_0.png').unlink()
     assert tiles(tmp_path, tile=9).open() is None
@@ -82,7 +82,7 @@ def test_files_without_a_manifest_are_refused(tmp_path):
     (tmp_path / 'empty').mkdir()
     assert tiles(tmp_path).open() is None
     (tmp_path / 'empty/notes.txt').touch()
-    with pytest.raises(UserError, match=r'holds other files \(notes.txt\), and no manifest'):
+    with pytest.raises(UserError, match=r'contains other files \(notes.txt\), but no manifest'):
         tiles(tmp_path).open()
 
 
@@ -90,9 +90,9 @@ def test_files_without_a_manifest_are_refused(tmp_path):
 @pytest.mark.parametrize(
     'content, message',
     [
-        ('{"settings"', r'is not readable as JSON \(.*\): name another folder\.'),
-        ('[]', 'is not the manifest of tiles: name another folder'),
-        ('{"settings": {}}', 'is not the manifest of tiles: name another folder'),
+        ('{"settings"', r'cannot be read as JSON \(.*\): choose another folder\.'),
+        ('[]', 'is not a manifest of tiles: choose another folder'),
+        ('{"settings": {}}', 'is not a manifest of tiles: choose another folder'),
     ],
 )
 def test_invalid_manifests_are_refused(tmp_path, name, content, message):

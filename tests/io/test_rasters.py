@@ -1,4 +1,4 @@
-"""GDAL keeps few decoded blocks where it is told to."""
+"""GDAL keeps few decoded blocks in a context."""
 
 from rasterio.env import get_gdal_config
 

@@ -32,8 +32,8 @@ def read(file):
 
 
 def only(files, name='a.tif'):
-    (found,) = [file for file in files if file.name == name]
-    return found
+    (file,) = [file for file in files if file.name == name]
+    return file
 
 
 @pytest.mark.parametrize('inner', [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -54,18 +54,18 @@ def test_a_raster_is_the_same_in_folder_zip_and_zip_in_zip(photos, tmp_path, inn
         file = only(list_files([source]))
         file.check()
         assert (file.folder, file.size) == (folder, (photos / 'a.tif').stat().st_size)
-        found, pixels = read(file)
-        assert found == place
+        file_place, pixels = read(file)
+        assert file_place == place
         np.testing.assert_array_equal(pixels, PICTURE)
         assert str(source) in str(file)
     assert not any('vsi' in str(file) for file in list_files(['outer.zip', 'zips']))
 
 
-def test_a_zip_that_is_compressed_in_a_zip_stays_one(photos, tmp_path):
+def test_a_zip_that_is_compressed_in_a_zip_is_not_opened(photos, tmp_path):
     pack(photos, tmp_path / 'zips/x.zip')
     pack(tmp_path / 'zips', tmp_path / 'outer.zip')
     assert [file.name for file in list_files([tmp_path / 'outer.zip'])] == ['x.zip']
-    # So does a zip in a zip in a zip.
+    # Neither is a zip in a zip in a zip.
     pack(tmp_path / 'zips', tmp_path / 'second/middle.zip', zipfile.ZIP_STORED)
     pack(tmp_path / 'second', tmp_path / 'third.zip', zipfile.ZIP_STORED)
     assert [file.name for file in list_files([tmp_path / 'third.zip'])] == ['x.zip']
@@ -114,10 +114,10 @@ def test_every_zip_is_checked(photos, tmp_path):
     pack(photos, tmp_path / 'good/a.zip')
     with zipfile.ZipFile(tmp_path / 'good/b.zip', 'w') as archive:
         archive.writestr('../x', b'')
-    with pytest.raises(UserError, match=r"b\.zip is not safe to unpack: '\.\./x' climbs out"):
+    with pytest.raises(UserError, match=r"b\.zip is not safe to unpack.*: '\.\./x' points outside"):
         list_files([tmp_path / 'good'])
     outer = pack(tmp_path / 'good', tmp_path / 'outer.zip', zipfile.ZIP_STORED)
-    with pytest.raises(UserError, match=r'outer\.zip/good/b\.zip is not safe .*climbs out'):
+    with pytest.raises(UserError, match=r'outer\.zip/good/b\.zip is not safe .*points outside'):
         list_files([outer])
     content = (tmp_path / 'good/a.zip').read_bytes()
     (tmp_path / 'good/b.zip').write_bytes(content[:-200])
@@ -127,8 +127,8 @@ def test_every_zip_is_checked(photos, tmp_path):
             list_files([source])
 
 
-def test_mistakes_are_one_sentence(photos, tmp_path):
-    with pytest.raises(UserError, match=r'there is no \S+x\.zip: give the zips'):
+def test_mistakes_are_explained(photos, tmp_path):
+    with pytest.raises(UserError, match=r'x\.zip does not exist: pass the downloaded zips'):
         list_files([tmp_path / 'x.zip'])
     with pytest.raises(UserError, match=r'a\.tif is neither a zip nor a folder'):
         list_files([photos / 'a.tif'])

@@ -12,8 +12,8 @@ def read(path):
 
 def every_file(root):
     """Return the content of every file below ``root``, including hidden ones."""
-    found = (path for path in sorted(root.rglob('*')) if path.is_file())
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in found}
+    paths = (path for path in sorted(root.rglob('*')) if path.is_file())
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
 
 
 def pictures(root):

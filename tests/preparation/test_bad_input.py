@@ -48,22 +48,22 @@ def test_a_tiff_of_several_pages(scenes):
     pages = np.stack([scenes.images[0], scenes.images[0]])
     tifffile.imwrite('rgb/town_0_RGB.tif', pages, photometric='rgb')
     assert refused(scenes) == (
-        'rgb/town_0_RGB.tif is a TIFF of 2 pages: save each page as a file of its own (bands of '
-        'one image as one page)'
+        'rgb/town_0_RGB.tif is a TIFF with 2 pages: save each page as a separate file, or all '
+        'bands of one image as one page'
     )
 
 
 @pytest.mark.parametrize(
     ('kind', 'message'),
     [
-        ('miniswhite', 'with white as 0 (MINISWHITE): save it with black as 0 (MINISBLACK)'),
-        ('palette', 'with a palette: save it as red, green, blue'),
+        ('miniswhite', 'stores white as 0 (MINISWHITE): save it with black as 0 (MINISBLACK)'),
+        ('palette', 'has a palette: save it as red, green, blue'),
     ],
 )
 def test_values_that_are_not_brightness(scenes, kind, message):
     colours = dict(colormap=np.zeros((3, 256), np.uint16)) if kind == 'palette' else {}
     tifffile.imwrite('rgb/town_0_RGB.tif', scenes.images[0][..., 0], photometric=kind, **colours)
-    assert refused(scenes) == f'rgb/town_0_RGB.tif is a picture {message}'
+    assert refused(scenes) == f'rgb/town_0_RGB.tif {message}'
 
 
 def test_a_label_of_floats(scenes):
@@ -71,9 +71,9 @@ def test_a_label_of_floats(scenes):
     (scenes.root / 'mask/town_0.png').unlink()
     write('mask/town_0.tif', scenes.labels[0].astype(np.float32))
     assert refused(scenes) == (
-        'mask/town_0.tif has 1 band of float32, and labels by value are one band of whole '
-        'numbers: give pixels without a value (NaN) one of their own first (255), because they '
-        'would become 0, then save it as uint8 (rio convert --dtype uint8 FILE NEW)'
+        'mask/town_0.tif has 1 band of float32, but labels by value need one band of integers: '
+        'first set pixels without a value (NaN) to an unused value such as 255, because they would '
+        'become 0, then save the file as uint8 (rio convert --dtype uint8 FILE NEW)'
     )
 
 
@@ -81,8 +81,8 @@ def test_heights_in_another_coordinate_system(scenes):
     write('dsm/town_0_dsm.tif', scenes.heights[0], PLACE, nodata=-9999, crs='EPSG:32633')
     files = 'dsm/town_0_dsm.tif and rgb/town_0_RGB.tif'
     assert refused(scenes) == (
-        f'{files} have different coordinate systems (EPSG:32633 and EPSG:32632): bring the heights '
-        'to the grid of the image, or let --warp-depth do it'
+        f'{files} have different coordinate systems (EPSG:32633 and EPSG:32632): resample the '
+        'heights to the grid of the image, or use --warp-depth'
     )
     # Two systems that describe the same places are interchangeable.
     write('dsm/town_0_dsm.tif', scenes.heights[0], PLACE, nodata=-9999, crs='EPSG:25832')
@@ -95,7 +95,7 @@ def test_labels_in_another_coordinate_system(scenes):
     write('mask/town_0.tif', colours, PLACE, crs='EPSG:32633')
     assert refused(scenes) == (
         'mask/town_0.tif and rgb/town_0_RGB.tif have different coordinate systems (EPSG:32633 and '
-        'EPSG:32632): give files on the grid of the image'
+        'EPSG:32632): use files on the grid of the image'
     )
 
 
@@ -105,8 +105,8 @@ def test_heights_that_are_stored_bottom_up(scenes):
         raster.transform = UPSIDE_DOWN
     assert refused(scenes) == (
         'dsm/town_0_dsm.tif and rgb/town_0_RGB.tif have their rows in opposite orders, because '
-        'dsm/town_0_dsm.tif is stored bottom-up (gdalwarp FILE NEW turns it): bring the heights to '
-        'the grid of the image, or let --warp-depth do it'
+        'dsm/town_0_dsm.tif is stored bottom-up (gdalwarp FILE NEW flips it): resample the heights '
+        'to the grid of the image, or use --warp-depth'
     )
     prepare_folder('turned', scenes.settings(cut=dict(tile=None, stride=None, warp=True)))
     write('dsm/town_0_dsm.tif', scenes.heights[0], PLACE, nodata=-9999)
@@ -117,7 +117,7 @@ def test_heights_that_are_stored_bottom_up(scenes):
 
 def test_a_range_that_clips_most_heights(scenes):
     assert warnings(scenes, cut=dict(depth_range=(240.0, 900.0))) == [
-        'warning: most heights are outside --depth-range, and clipped: choose another'
+        'warning: most heights are outside --depth-range and are clipped: choose another range'
     ]
 
 
@@ -125,7 +125,8 @@ def test_a_range_that_clips_most_heights(scenes):
 def test_a_stretch_that_clips_most_values(scenes, stretch):
     write('rgb/town_0_RGB.tif', scenes.images[0].astype(np.uint16) * 16 + 11, PLACE)
     assert warnings(scenes, cut=dict(stretch=stretch)) == [
-        'warning: most values of the images are outside --stretch, and clipped: choose another'
+        'warning: most values of the images are outside --stretch and are clipped: choose another '
+        'range'
     ]
 
 
@@ -133,28 +134,28 @@ def test_a_stretch_far_wider_than_the_values(scenes):
     write('rgb/town_0_RGB.tif', scenes.images[0].astype(np.float32) / 600, PLACE)
     (line,) = warnings(scenes, cut=dict(stretch=(0.0, 10000.0)))
     assert line == (
-        'warning: --stretch 0 10000 gives the images only the levels 0 to 0 of 0 to 255: choose '
-        'LOW and HIGH near their lowest and highest values'
+        'warning: with --stretch 0 10000, the images only use the levels 0 to 0 of 0 to 255: '
+        'choose LOW and HIGH near the lowest and highest values of the images'
     )
 
 
-def test_labels_that_count_from_1_with_a_list_of_names(scenes):
+def test_labels_that_start_at_1_with_a_list_of_names(scenes):
     (scenes.root / 'classes.txt').write_text('water\nforest\nfield\n')
     height, width = scenes.labels[0].shape
     mask = np.arange(height * width, dtype=np.uint8).reshape(height, width) % 3 + 1
     cv2.imwrite('mask/town_0.png', mask)
     assert refused(scenes) == (
-        'mask/town_0.png has the value 3 without a class (the list has 0, 1, 2, 255): if the '
-        'labels count from 1, write each class as name VALUE; otherwise add a line for each to '
-        'the list of classes, and ignore VALUE for what is no class'
+        'mask/town_0.png has the value 3, but the class list has only 0, 1, 2, 255: if the labels '
+        'start at 1, write each class as name VALUE; otherwise add each value to the class list, '
+        'or add it as ignore VALUE if it is not a class'
     )
 
 
 def test_images_in_place_of_labels(scenes):
     (scenes.root / 'classes.txt').write_text('building 1\nroad 2\n')
     assert refused(scenes).endswith(
-        'write the list of classes as name RED GREEN BLUE; if these are the images, exchange '
-        '--images and --labels'
+        'list the classes as name RED GREEN BLUE; if these files are the images, swap --images '
+        'and --labels'
     )
 
 
@@ -166,12 +167,12 @@ def test_a_stretch_of_all_values_needs_no_warning(scenes):
 def test_a_stretch_of_8_bits(scenes):
     only = dict(labels=None, depth=None, cut=dict(classes=None, stretch=(0.0, 3000.0)))
     assert refused(scenes, **only) == (
-        'rgb/town_0_RGB.tif has 8-bit values, which --stretch would darken: leave --stretch out'
+        'rgb/town_0_RGB.tif has 8-bit values, which --stretch would darken: leave out --stretch'
     )
     write('rgb/a_RGB.tif', scenes.images[0].astype(np.uint16) * 16, PLACE)
     assert refused(scenes, **only) == (
-        'rgb/town_0_RGB.tif has 8-bit values, which --stretch would darken, and rgb/a_RGB.tif has '
-        'uint16: prepare them as two datasets, and leave --stretch out for those of 8 bits'
+        'rgb/town_0_RGB.tif has 8-bit values, which --stretch would darken, but rgb/a_RGB.tif has '
+        'uint16: prepare them as two datasets, and leave out --stretch for the 8-bit images'
     )
 
 
@@ -185,7 +186,7 @@ def test_a_suffix_that_no_depth_map_has(scenes):
 
 def test_a_seed_without_splits():
     assert read_splits(None, 'image', None) is None
-    assert refusal(read_splits, None, 'image', 5) == '--seed is about splits: add --split'
+    assert refusal(read_splits, None, 'image', 5) == '--seed only applies to splits: add --split'
 
 
 def test_a_folder_that_may_not_be_read(scenes, monkeypatch):
@@ -213,28 +214,30 @@ def test_no_data_of_potsdam_that_is_not_declared(potsdam):
     heights = np.full((21, 26), 100, np.float32)
     heights[:2] = -9999
     write_tif(path, heights)
-    for given in (None, (90.0, 110.0)):
+    for dsm_range in (None, (90.0, 110.0)):
         assert refusal(
-            prepare_isprs, [potsdam], 'out', IsprsSettings('potsdam', tile=8, dsm_range=given)
+            prepare_isprs, [potsdam], 'out', IsprsSettings('potsdam', tile=8, dsm_range=dsm_range)
         ) == (
-            f'{path} has the height -9999, which looks like no-data that the file does not '
-            'declare: declare it in every such file (rio edit-info --nodata=-9999.0 FILE), or give '
-            'a --dsm-range LOW HIGH that includes it if it is a height'
+            f'{path} has the height -9999, which looks like undeclared no-data: declare it in '
+            'every such file (rio edit-info --nodata=-9999.0 FILE), or, if it is a height, set '
+            '--dsm-range LOW HIGH to a range that includes it'
         )
         assert not os.path.exists('out')
 
 
 def test_a_range_outside_the_heights_of_potsdam(potsdam):
     settings = dict(dataset='potsdam', tile=8)
-    with pytest.raises(UserError, match=r'^all heights are .*, so --dsm-range 5000 6000 would'):
+    with pytest.raises(UserError, match=r'^the heights span .*, so --dsm-range 5000 6000 would'):
         prepare_isprs([potsdam], 'out', IsprsSettings(**settings, dsm_range=(5000.0, 6000.0)))
     assert not os.path.exists('out')
     lines = []
     wide = prepare_isprs([potsdam], 'wide', IsprsSettings(**settings))
     (low, high) = wide['dsm_range']['metres']
-    most = (low + 0.8 * (high - low), 5000.0)
-    prepare_isprs([potsdam], 'out', IsprsSettings(**settings, dsm_range=most), report=lines.append)
-    assert lines == ['warning: most heights are outside --dsm-range, and clipped: choose another']
+    few = IsprsSettings(**settings, dsm_range=(low + 0.8 * (high - low), 5000.0))
+    prepare_isprs([potsdam], 'out', few, report=lines.append)
+    assert lines == [
+        'warning: most heights are outside --dsm-range and are clipped: choose another range'
+    ]
 
 
 def test_masks_of_another_size_than_their_images(tmp_path, monkeypatch):
@@ -245,7 +248,9 @@ def test_masks_of_another_size_than_their_images(tmp_path, monkeypatch):
         cv2.imwrite(str(path), np.ones(shape, np.uint8))
     assert refusal(
         loveda.prepare_loveda, [tmp_path / 'in'], tmp_path / 'out', partial=True
-    ).startswith(f'{mask} has another size than its image, {image}: check which belong together.')
+    ).startswith(
+        f'{mask} differs in size from its image, {image}: check that the two belong together.'
+    )
     assert not list((tmp_path / 'out').rglob('masks_png/*'))
 
 
@@ -256,6 +261,6 @@ def test_the_advice_does_not_name_an_option_that_was_given(tmp_path, monkeypatch
     cv2.imwrite(str(path), np.ones((9, 9, 3), np.uint8))
     assert (
         refusal(loveda.prepare_loveda, [tmp_path / 'in'], tmp_path / 'out', partial=True)
-        == f'{path} is 9×9×3 of uint8: a mask of LoveDA is 9×9 of uint8.'
+        == f'{path} is 9×9×3 of type uint8, but a LoveDA label map is 9×9 of type uint8.'
     )
     assert not (tmp_path / 'out').exists()

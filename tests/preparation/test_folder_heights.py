@@ -36,25 +36,26 @@ def heights(low, high):
         (
             {'a.png': CODES},
             dict(depth_range=(0.0, 30.0)),
-            '--depth-range and --warp-depth are about heights in TIFFs, and {dsm} holds PNG depth '
-            'maps, which are copied as they are: drop the option',
+            '--depth-range and --warp-depth only apply to heights in TIFFs, but {dsm} contains PNG '
+            'depth maps, which are copied unchanged: remove the option',
         ),
         (
             {'a.png': CODES},
             dict(warp=True),
-            '--depth-range and --warp-depth are about heights in TIFFs, and {dsm} holds PNG depth '
-            'maps, which are copied as they are: drop the option',
+            '--depth-range and --warp-depth only apply to heights in TIFFs, but {dsm} contains PNG '
+            'depth maps, which are copied unchanged: remove the option',
         ),
         (
             {'a.png': CODES, 'b.tif': heights(0, 9)},
             {},
-            '{dsm}/a.png is a depth map and {dsm}/b.tif is a file of heights, and the two have no '
-            'common scale: give one kind (depthda normalize-dsm makes maps of heights)',
+            '{dsm}/a.png is a depth map and {dsm}/b.tif contains heights, but the two have no '
+            'common scale: use one kind only (depthda normalize-dsm converts heights to depth '
+            'maps)',
         ),
         (
             {'a.tif': heights(0, 9).astype(np.complex64)},
             {},
-            '{dsm}/a.tif has complex numbers: save heights as float32',
+            '{dsm}/a.tif contains complex numbers: save heights as float32',
         ),
     ],
 )
@@ -69,8 +70,8 @@ def test_heights_in_two_units_get_a_warning(tmp_path):
     manifest = prepare(tmp_path, files, lines.append)
     low, high = manifest['settings']['depth_range']
     assert lines == [
-        f'warning: 1 of 2 height files are flat, below 1% of the range of all, {low:g} to '
-        f'{high:g} (a.tif): check whether all are in the same unit'
+        'warning: the heights in 1 of 2 files (a.tif) span less than 1% of the range of all '
+        f'heights, {low:g} to {high:g}: check that all files use the same unit'
     ]
     lines.clear()
     prepare(tmp_path / 'alike', {'a.tif': heights(10, 30), 'b.tif': heights(90, 95)}, lines.append)
@@ -80,6 +81,6 @@ def test_heights_in_two_units_get_a_warning(tmp_path):
 def test_maps_without_any_depth_get_a_warning(tmp_path):
     none = np.zeros((8, 8), np.uint16)
     manifest = prepare(tmp_path, {'a.png': none, 'b.png': none})
-    assert 'warning: no pixel has a depth (all are 0): check the depth maps' in describe(
+    assert 'warning: no pixel has a depth value (all are 0): check the depth maps' in describe(
         manifest, ''
     )

@@ -19,10 +19,10 @@ RANGE = dict(depth_range=(50.0, 400.0))  # else the range of other heights would
 
 def contents(root):
     """Return every file, also hidden ones, with the time at which it was written."""
-    found = (path for path in sorted(root.rglob('*')) if path.is_file())
+    paths = (path for path in sorted(root.rglob('*')) if path.is_file())
     return {
         path.relative_to(root).as_posix(): (path.read_bytes(), path.stat().st_mtime_ns)
-        for path in found
+        for path in paths
     }
 
 
@@ -49,18 +49,18 @@ def prepared(tmp_path):
     return out, first, other
 
 
-def refused(out, settings, sentence, capsys):
+def refused(out, settings, message, capsys):
     """Check the message and the exit status of the tool; nothing in ``out`` is touched."""
     before = contents(out)
     with pytest.raises(SystemExit) as stop, user_errors():
         prepare_folder(out, settings)
     assert stop.value.code == 2
-    assert capsys.readouterr().err == f'error: {sentence}\n'
+    assert capsys.readouterr().err == f'error: {message}\n'
     assert contents(out) == before
 
 
 COUNTS = 'images (18 files), labels (18 files), depth (18 files)'
-MAPS = 'and the depth maps of images that change: rdepth/model (18 files)'
+MAPS = 'and the depth maps of changed images: rdepth/model (18 files)'
 
 
 def test_another_dataset_is_refused_and_replaces_when_asked_to(prepared, capsys):
@@ -69,12 +69,12 @@ def test_another_dataset_is_refused_and_replaces_when_asked_to(prepared, capsys)
     refused(
         out,
         settings,
-        f'{out} holds tiles of other images, or of images that have changed since: name another '
-        f'folder with --out, or add --replace, which removes {COUNTS}; {MAPS}',
+        f'{out} contains tiles of other images, or of images that have changed since: choose '
+        f'another folder with --out, or add --replace to remove {COUNTS}, {MAPS}',
         capsys,
     )
     prepare_folder(out, settings, replace=True, report=lines.append)
-    assert lines == [f'removed from {out}: {COUNTS}; {MAPS}']
+    assert lines == [f'removed from {out}: {COUNTS}, {MAPS}']
     prepare_folder(out.with_name('alone'), settings)
     # The manifest of the maps stays: the tool that makes them continues with it.
     assert names(out) == names(out.with_name('alone')) | {'rdepth/model/depth_maps.json'}
@@ -87,13 +87,13 @@ def test_other_settings_are_refused_and_replace_when_asked_to(prepared, capsys):
     refused(
         out,
         settings,
-        f'{out} was made with tile 12, and tile 10 is asked for: name another folder with --out, '
-        f'or add --replace, which removes {COUNTS}; {MAPS}',
+        f'{out} was made with tile 12, but this run uses tile 10: choose another folder with '
+        f'--out, or add --replace to remove {COUNTS}, {MAPS}',
         capsys,
     )
-    whole = first.settings(cut=RANGE | dict(tile=None, stride=None))
-    with pytest.raises(UserError, match='was made with tile 12, and no tile is asked for'):
-        prepare_folder(out, whole)
+    uncut = first.settings(cut=RANGE | dict(tile=None, stride=None))
+    with pytest.raises(UserError, match='was made with tile 12, but this run uses no tile'):
+        prepare_folder(out, uncut)
     prepare_folder(out, settings, replace=True)
     assert not list(out.rglob('*_12_12.png')) and list(out.rglob('*_10_10.png'))
 
@@ -106,17 +106,17 @@ def test_maps_stay_as_long_as_their_image_does(prepared):
     lines = []
     settings = first.settings(cut=RANGE, splits=splits)
     prepare_folder(out, settings, replace=True, report=lines.append)
-    assert lines[0].endswith(f'{COUNTS}; {MAPS.replace("18", "4")}')
-    left = {path.name for path in (out / 'rdepth/model').glob('*.png')}
-    assert left == {name for name in maps if not name.startswith('town_1')}
-    assert left == {path.name for path in (out / 'images').iterdir()}
+    assert lines[0].endswith(f'{COUNTS}, {MAPS.replace("18", "4")}')
+    remaining = {path.name for path in (out / 'rdepth/model').glob('*.png')}
+    assert remaining == {name for name in maps if not name.startswith('town_1')}
+    assert remaining == {path.name for path in (out / 'images').iterdir()}
     # One image changes: its tiles and maps are removed, and no others.
     write(first.root / 'rgb/town_0_RGB.tif', 255 - first.images[0], first.places[0])
     prepare_folder(out, settings, replace=True, report=lines.append)
     counts = COUNTS.replace('18', '6')
-    assert lines[1] == f'removed from {out}: {counts}; {MAPS.replace("18", "6")}'
-    left = {path.name for path in (out / 'rdepth/model').glob('*.png')}
-    assert {name[:6] for name in left} == {'town_2'}
+    assert lines[1] == f'removed from {out}: {counts}, {MAPS.replace("18", "6")}'
+    remaining = {path.name for path in (out / 'rdepth/model').glob('*.png')}
+    assert {name[:6] for name in remaining} == {'town_2'}
     # The list of a split that no longer exists is removed too.
     prepare_folder(out, first.settings(cut=RANGE), replace=True, report=lines.append)
     assert lines[2].endswith('depth (14 files), train.txt') and not (out / 'train.txt').exists()
@@ -129,8 +129,8 @@ def test_tiles_of_no_image_are_refused(prepared, capsys):
     refused(
         out,
         first.settings(cut=RANGE),
-        f'{out} holds tiles of other images, or of images that have changed since: name another '
-        'folder with --out, or add --replace, which removes images (1 file)',
+        f'{out} contains tiles of other images, or of images that have changed since: choose '
+        'another folder with --out, or add --replace to remove images (1 file)',
         capsys,
     )
 
@@ -141,12 +141,12 @@ def test_a_folder_of_another_tool_is_never_replaced(prepared, capsys, tmp_path):
         (
             'thesis.txt',
             'text',
-            'holds other files .thesis.txt., and no manifest.json',
+            'contains other files .thesis.txt., but no manifest.json',
         ),
         (
             'manifest.json',
             '{"areas": {}}',
-            'manifest.json is not the manifest of tiles',
+            'manifest.json is not a manifest of tiles',
         ),
     ):
         other_folder = tmp_path / name.partition('.')[0]
@@ -156,7 +156,7 @@ def test_a_folder_of_another_tool_is_never_replaced(prepared, capsys, tmp_path):
             prepare_folder(other_folder, first.settings(), replace=True)
         assert [path.name for path in other_folder.iterdir()] == [name]
     (out / 'manifest.json').write_text('{"settings"')
-    with pytest.raises(UserError, match='manifest.json is not readable as JSON'):
+    with pytest.raises(UserError, match='manifest.json cannot be read as JSON'):
         prepare_folder(out, first.settings(), replace=True)
 
 
@@ -187,10 +187,10 @@ def test_an_aborted_run_leaves_no_manifest_and_no_half_image(tmp_path, monkeypat
     prepare_folder(out, scenes.settings())  # the same settings continue without --replace
     assert {path.name[:6] for path in calls} == {'town_2'}
     assert not (out / 'manifest.unfinished.json').exists()
-    whole = tmp_path / 'whole'
-    prepare_folder(whole, scenes.settings())
+    undisturbed = tmp_path / 'undisturbed'
+    prepare_folder(undisturbed, scenes.settings())
     assert {n: c for n, (c, _) in contents(out).items()} == {
-        n: c for n, (c, _) in contents(whole).items()
+        n: c for n, (c, _) in contents(undisturbed).items()
     }
 
 
@@ -211,7 +211,7 @@ def test_a_killed_replacement_must_be_requested_again(prepared, monkeypatch):
         patch.setattr(Path, 'unlink', kill_after_a_tile)
         prepare_folder(out, settings, replace=True)
     assert not (out / 'manifest.json').exists()
-    with pytest.raises(UserError, match=r'add --replace, which removes images \(17 files\)'):
+    with pytest.raises(UserError, match=r'add --replace to remove images \(17 files\)'):
         prepare_folder(out, settings)
     prepare_folder(out, settings, replace=True)
     assert {path.stem[:7] for path in (out / 'images').iterdir()} == {'village'}

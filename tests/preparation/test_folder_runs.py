@@ -22,7 +22,7 @@ def test_splits_are_lists_that_divide_the_tiles(tmp_path):
     assert not set(lists['train']) & set(lists['test'])
     assert manifest['splits'] == {name: len(listed) for name, listed in lists.items()}
     assert len(tiles) + manifest['crossing'] == 18 and manifest['crossing'] > 0
-    # They lie side by side on the map from west to east, and are cut there.
+    # The scenes are side by side on the map from west to east, and are cut across.
     east = {name: n * 100 + int(name.split('_')[2]) for name in tiles for n in [int(name[5])]}
     assert max(east[name] for name in lists['train']) < min(east[name] for name in lists['test'])
 
@@ -36,7 +36,7 @@ def test_images_in_no_list_are_left_out(tmp_path):
     assert {name[:6] for name in (out / 'train.txt').read_text().split()} == {'town_2'}
     assert {path.name[:6] for path in (out / 'images').iterdir()} == {'town_0', 'town_2'}
     assert manifest['unlisted'] == 1
-    assert 'left out, in no list: 1 image' in describe_folder(manifest, 'x')
+    assert 'left out (not in any list): 1 image' in describe_folder(manifest, 'x')
     (tmp_path / 'b.txt').write_text('\n')
     splits = read_splits([f'train={tmp_path / "a.txt"}', f'val={tmp_path / "b.txt"}'], 'image', 0)
     with pytest.raises(UserError, match='list of val is empty'):
@@ -44,37 +44,37 @@ def test_images_in_no_list_are_left_out(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('parts', 'by', 'fault'),
+    ('arguments', 'by', 'fault'),
     [
         (['train'], 'image', 'write NAME=SHARE'),
-        (['a=0.5', 'a=0.5'], 'image', 'each name once'),
-        (['trian=0.7', 'val=0.3'], 'image', 'trian looks misspelt; write train=… instead'),
-        (['train=0.7', 'tes=0.3'], 'image', 'tes looks misspelt; write test=… instead'),
+        (['a=0.5', 'a=0.5'], 'image', 'with each name only once'),
+        (['trian=0.7', 'val=0.3'], 'image', 'trian looks misspelt: write train=…$'),
+        (['train=0.7', 'tes=0.3'], 'image', 'tes looks misspelt: write test=…$'),
         (['../a=1'], 'image', 'write NAME=SHARE'),
         (
             ['a=none.txt'],
             'image',
-            r'--split a=none.txt: none.txt is neither a share \(0.7\) nor a file '
-            'with one name per line$',
+            r"--split a=none.txt: 'none.txt' is neither a share \(0.7\) nor a file with one image "
+            'name per line$',
         ),
-        (['a=70%'], 'image', 'a=70%: 70% is neither a share'),
-        (['a='], 'image', '--split a=: nothing is neither a share'),
+        (['a=70%'], 'image', "a=70%: '70%' is neither a share"),
+        (['a='], 'image', "--split a=: '' is neither a share"),
         (
             ['a=0.5', 'b=b.txt'],
             'image',
-            r'--split a=0.5 b=b.txt mixes shares and lists: give a share for each \(train=0.7\) or '
-            r'a file for each \(train=train.txt\)$',
+            r'--split a=0.5 b=b.txt mixes shares and files: use a share for each split '
+            r'\(train=0.7\), or a file for each split \(train=train.txt\)$',
         ),
-        (['a=none.txt'], 'block', 'takes shares'),
-        (None, 'block', 'is about splits: add --split'),
+        (['a=none.txt'], 'block', 'needs shares'),
+        (None, 'block', 'only applies to splits: add --split'),
     ],
 )
-def test_splits_that_cannot_be_read_are_refused(parts, by, fault):
+def test_splits_that_cannot_be_read_are_refused(arguments, by, fault):
     with pytest.raises(UserError, match=fault):
-        read_splits(parts, by, 0)
+        read_splits(arguments, by, 0)
 
 
-def test_images_of_one_ground_in_two_splits_get_a_warning(tmp_path):
+def test_overlapping_images_in_two_splits_get_a_warning(tmp_path):
     scenes = Scenes(tmp_path)
     lists = {'train': ['town_0', 'town_2'], 'test': ['town_1']}
     settings = scenes.settings(splits=Splits(lists=lists), cut=dict(tile=None, stride=None))
@@ -86,7 +86,8 @@ def test_images_of_one_ground_in_two_splits_get_a_warning(tmp_path):
     manifest = prepare_folder(tmp_path / 'out', settings)
     assert manifest['shared'] == 1
     assert any(
-        '1 pair of pictures in different splits' in line for line in describe_folder(manifest, '')
+        'tiles in different splits overlap on the ground (1 pair)' in line
+        for line in describe_folder(manifest, '')
     )
 
 

@@ -33,9 +33,9 @@ def prepare(images, splits, out='out'):
 def test_each_copy_in_another_split_is_named(images, tmp_path):
     lists = {'train': ['a', 'c'], 'val': ['b'], 'test': ['d']}
     assert refusal(prepare, images, Splits(lists=lists)) == (
-        f'2 copies of images would be in another split than the original ({images}/b.png in val = '
-        f'{images}/a.png in train, {images}/d.png in test = {images}/a.png in train): keep one '
-        'file of each image, or name all copies of an image in one list (--split NAME=FILE)'
+        f'2 copies of images would be in a different split than the original ({images}/b.png in '
+        f'val = {images}/a.png in train, {images}/d.png in test = {images}/a.png in train): keep '
+        'one file of each image, or put all copies of an image in one list (--split NAME=FILE)'
     )
     assert not (tmp_path / 'out').exists()
 
@@ -43,8 +43,8 @@ def test_each_copy_in_another_split_is_named(images, tmp_path):
 def test_copies_in_one_split_or_in_none_are_accepted(images):
     prepare(images, Splits(lists={'train': ['a', 'b', 'd'], 'val': ['c']}), 'one')
     prepare(images, Splits(lists={'train': ['b'], 'val': ['c']}), 'left_out')
-    prepare(images, None, 'whole')
-    # Each image is cut at the same place, so its copies are in the same splits.
+    prepare(images, None, 'unsplit')
+    # All images are cut at the same position, so its copies are in the same splits.
     prepare(images, Splits({'train': 0.5, 'val': 0.5}, by='block'), 'blocks')
 
 

@@ -14,11 +14,11 @@ from depthda.preparation.folder import prepare_folder
 from depthda.preparation.report import describe_folder
 
 
-def test_tiles_are_the_pixels_of_their_place(tmp_path):
+def test_tiles_have_the_pixels_of_their_position(tmp_path):
     scenes, out = Scenes(tmp_path), tmp_path / 'out'
     manifest = prepare_folder(out, scenes.settings())
-    low = min(each[each != NO_HEIGHT].min() for each in scenes.heights)
-    high = max(each[each != NO_HEIGHT].max() for each in scenes.heights)
+    valid = np.concatenate([heights[heights != NO_HEIGHT] for heights in scenes.heights])
+    low, high = valid.min(), valid.max()
     assert manifest['settings']['depth_range'] == [low, high]
     classes = np.array([0, 1, 255])
     seen = 0
@@ -58,7 +58,7 @@ def test_whole_images_without_labels_or_heights(tmp_path):
         assert np.array_equal(read(out / f'images/town_{n}.png'), image)
     assert manifest['classes'] is None and manifest['depth'] is None
     assert describe_folder(manifest, 'x') == [
-        'x: 3 pictures of 3 images',
+        'x: 3 files from 3 images',
         'written: images (3 files)',
     ]
 
@@ -90,11 +90,11 @@ def test_bands_are_chosen_and_values_stretched(tmp_path):
     write(tmp_path / 'rgb/a_RGB.tif', pixels)
     only = dict(labels=None, depth=None)
     with pytest.raises(
-        UserError, match=r'a_RGB.tif has 4 bands: name those to keep .* \(1 2 3 4 for all;'
+        UserError, match=r'a_RGB.tif has 4 bands: select the bands .* \(1 2 3 4 keeps all;'
     ):
         prepare_folder(tmp_path / 'out', scenes.settings(**only, cut=dict(classes=None)))
     cut = dict(classes=None, bands=(4, 1, 2))
-    with pytest.raises(UserError, match='is uint16: give --stretch LOW HIGH'):
+    with pytest.raises(UserError, match='values of type uint16: use --stretch LOW HIGH'):
         prepare_folder(tmp_path / 'out', scenes.settings(**only, cut=cut))
     # A run that wrote no tile does not bind the next one to its settings.
     cut |= dict(stretch=(500.0, 3500.0))
@@ -103,7 +103,7 @@ def test_bands_are_chosen_and_values_stretched(tmp_path):
     assert np.abs(read(tmp_path / 'out/images/a_0_0_12_12.png') - shades).max() <= 1
 
 
-def test_places_without_image_are_left_out_and_small_images_kept(tmp_path):
+def test_tiles_without_image_data_are_left_out_and_small_images_kept(tmp_path):
     scenes = Scenes(tmp_path, ())
     image = np.full((24, 24, 3), 9, np.uint8)
     image[:, :12] = 0
@@ -115,13 +115,13 @@ def test_places_without_image_are_left_out_and_small_images_kept(tmp_path):
     assert manifest['scenes']['a']['tiles'] == ['a_12_0_24_12', 'a_0_12_12_24', 'a_12_12_24_24']
     assert read(tmp_path / 'out/images/b_0_0_12_7.png').shape == (7, 12, 3)
     lines = '\n'.join(describe_folder(manifest, 'x'))
-    assert 'left out, without a pixel of an image: 1 tile\n' in lines
-    assert 'smaller than a tile, and kept whole: 1 image (b)' in lines
+    assert 'left out (no image data): 1 tile\n' in lines
+    assert 'smaller than a tile (training pads crops): 1 image (b)' in lines
     again = prepare_folder(tmp_path / 'out', scenes.settings(labels=None, depth=None, cut=cut))
     assert again == manifest
 
 
-def test_a_range_clips_outliers_and_holds_a_part_of_the_heights(tmp_path):
+def test_a_range_clips_outliers_and_must_include_some_heights(tmp_path):
     scenes = Scenes(tmp_path, [(16, 16)])
     scenes.heights[0][scenes.heights[0] == NO_HEIGHT] = 200
     scenes.heights[0][0, 0] = -5000.5  # far below, but no typical no-data
@@ -134,8 +134,8 @@ def test_a_range_clips_outliers_and_holds_a_part_of_the_heights(tmp_path):
         prepare_folder(tmp_path / 'new', scenes.settings(cut=dict(depth_range=(0.0, 30.0))))
     low, high = scenes.heights[0].min(), scenes.heights[0].max()
     assert str(caught.value) == (
-        f'all heights are {low:g} to {high:g}, so --depth-range 0 30 would map all to one depth: '
-        'give a range in the unit of the files'
+        f'the heights span {low:g} to {high:g}, so --depth-range 0 30 would map all of them to one '
+        'depth: use a range in the unit of the files'
     )
     assert not (tmp_path / 'new').exists()
 
@@ -145,18 +145,18 @@ def test_masks_of_0_and_255_get_a_warning_and_then_a_class(tmp_path):
     mask = np.zeros((16, 16), np.uint8)
     mask[:4] = 255
     write(tmp_path / 'mask/town_0.png', mask)
-    whole = dict(tile=None, stride=None)
+    uncut = dict(tile=None, stride=None)
     for value, last in (
         (
             1,
-            'warning: no pixel of building; 64 pixels have the value 255, which counts as ignored: '
-            "write 'building 255' in the list of classes if it is a class",
+            'warning: no pixel has the class building, but the value 255, which is ignored, occurs '
+            "in 64 pixels: if 255 is a class, write 'building 255' in the class list",
         ),
         (255, f'  {"ignored":<20} {0:>15} {0:7.2%}'),
     ):
         (tmp_path / 'classes.txt').write_text(lines.format(value))
         out = tmp_path / str(value)
-        described = describe_folder(prepare_folder(out, scenes.settings(cut=whole)), 'x')
+        described = describe_folder(prepare_folder(out, scenes.settings(cut=uncut)), 'x')
         assert described[-1] == last
         labels = read(out / 'labels/town_0.png')
         assert np.array_equal(labels, np.where(mask, 255 if value == 1 else 1, 0))
@@ -172,9 +172,9 @@ def test_the_report_names_faults(tmp_path):
         tmp_path / 'out', scenes.settings(domain='south', cut=dict(nearest_colour=True))
     )
     lines = describe_folder(manifest, 'data/x')
-    assert lines[0] == 'data/x: 18 tiles of 12² of 3 images, domain south'
+    assert lines[0] == 'data/x: 18 tiles of 12² pixels from 3 images, domain south'
     assert 'without any depth: 1 image (town_1)' in lines
-    assert 'labels with colours of no class, which got the nearest: 1 image (town_1)' in lines
+    assert 'unlisted label colours became the nearest listed colour: 1 image (town_1)' in lines
     rows = [line.rsplit(maxsplit=2) for line in lines[lines.index('pixels by class:') + 1 :]]
     assert [row[0].strip() for row in rows] == ['field', 'old wood', 'ignored']
     assert sum(int(row[1].replace(',', '')) for row in rows) == 18 * 144
@@ -192,6 +192,6 @@ def test_pixels_without_a_value_get_a_warning(tmp_path):
     manifest = prepare_folder(tmp_path / 'out', settings)
     assert read(tmp_path / 'out/images/b_0_0_12_12.png')[3, 5].tolist() == [0, 128, 128]
     assert describe_folder(manifest, 'x')[2:] == [
-        'warning: 3 pixels without a value (NaN) became 0, in 1 image (b): give their labels a '
-        'value that is ignored'
+        'warning: 3 pixels without a value (NaN) became 0 in 1 image (b): label these pixels with '
+        'an ignored value'
     ]

@@ -33,10 +33,11 @@ def test_only_what_is_missing_or_changed_is_cut(potsdam, download, tmp_path):
     rdepth = tmp_path / 'out/rdepth/model/2_10_0_0_8_8.png'
     write_codes(rdepth, np.ones((8, 8), np.uint16))
     before = pictures(tmp_path / 'out')
-    sentence = (
-        r'labels of area 2_10 from top_potsdam_2_10_label.tif, .* removes labels \(12 files\)$'
+    message = (
+        r'labels of area 2_10 from top_potsdam_2_10_label.tif, which has changed since: .* remove '
+        r'labels \(12 files\)$'
     )
-    with pytest.raises(UserError, match=sentence):
+    with pytest.raises(UserError, match=message):
         cut()
     assert pictures(tmp_path / 'out') == before
     lines = []
@@ -47,19 +48,22 @@ def test_only_what_is_missing_or_changed_is_cut(potsdam, download, tmp_path):
     photo = potsdam / '3_Ortho_IRRG/top_potsdam_2_10_IRRG.tif'
     photo.write_bytes(photo.read_bytes() + bytes(8))
     prepare(potsdam, tmp_path / 'out', run=replacing)
-    assert lines[1].endswith('change: rdepth/model (1 file)') and not rdepth.exists()
+    assert lines[1].endswith('changed images: rdepth/model (1 file)') and not rdepth.exists()
     assert cut() == 0
 
 
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (dict(tile=7), 'holds tiles with tile 8, and 7 is asked for'),
-        (dict(stride=4), 'holds tiles with stride 8, and 4 is asked for'),
-        (dict(labels='no-boundary'), 'holds tiles with labels "full", and "no-boundary"'),
+        (dict(tile=7), 'contains tiles with tile 8, but this run uses 7'),
+        (dict(stride=4), 'contains tiles with stride 8, but this run uses 4'),
+        (
+            dict(labels='no-boundary'),
+            'contains tiles with labels "full", but this run uses "no-boundary"',
+        ),
         (
             dict(dsm_range=(99.0, 300.0)),
-            r'go from 100.0 to 385.0 m, .* --dsm-range 100.0 385.0, or',
+            r'tiles span 100.0 to 385.0 m, .* --dsm-range 100.0 385.0, or',
         ),
     ],
 )
@@ -78,18 +82,19 @@ def test_other_tiles_are_not_mixed_in(potsdam, tmp_path, change, message):
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
-        (dict(stride=9), 'tiles of 8 every 9 pixels: the stride must be between 1 and the tile'),
+        (dict(stride=9), '--stride 9 does not fit --tile 8: use a stride from 1 to 8'),
         (dict(bands=('rgb',), dataset='vaihingen'), 'vaihingen has no bands rgb: use irrg'),
+        (dict(bands=()), 'potsdam needs at least one band: use irrg or rgb'),
         (dict(areas=('1_1',)), 'potsdam has no area 1_1: it has 2_10, 2_11'),
-        (dict(areas=('2_10', '2_11')), r'1 of 2 areas have no IRRG orthophoto .*\(2_11\)'),
+        (dict(areas=('2_10', '2_11')), r'has no IRRG orthophoto of 1 of 2 areas \(2_11\): add'),
         (dict(dsm_range=(3.0, 3.0)), '--dsm-range 3 3 is not a range'),
         (dict(dsm_range=(3.0, 4.0), depth=()), '--dsm-range needs --depth dsm: '),
         (dict(labels=None, nearest_colour=True), '--nearest-colour needs --labels full'),
-        (dict(labels='no-boundary'), r'no label of Potsdam: looked for .*_label_noBoundary.tif in'),
-        (dict(dataset='vaihingen'), r'no orthophoto of Vaihingen: looked for .*area\*.tif in a'),
+        (dict(labels='no-boundary'), r'no label of Potsdam: expected .*_label_noBoundary.tif in'),
+        (dict(dataset='vaihingen'), r'no orthophoto of Vaihingen: expected .*area\*.tif in a'),
     ],
 )
-def test_mistakes_are_sentences_and_write_nothing(potsdam, tmp_path, settings, message):
+def test_mistakes_are_explained_and_write_nothing(potsdam, tmp_path, settings, message):
     with pytest.raises(UserError, match=message):
         prepare(potsdam, tmp_path / 'out', **settings)
     assert not (tmp_path / 'out').exists()
@@ -100,7 +105,7 @@ def test_a_run_that_cut_nothing_does_not_fix_the_settings(potsdam, tmp_path):
         prepare(potsdam, tmp_path / 'out', tile=500)
     assert not (tmp_path / 'out').exists()
     prepare(potsdam, tmp_path / 'out')
-    with pytest.raises(UserError, match='holds tiles with tile'):
+    with pytest.raises(UserError, match='contains tiles with tile'):
         prepare(potsdam, tmp_path / 'out', tile=TILE - 1)
 
 

@@ -29,7 +29,7 @@ from depthda.preparation.scene import starts
 
 
 @pytest.mark.parametrize(
-    ('length', 'tile', 'stride', 'places'),
+    ('length', 'tile', 'stride', 'expected'),
     [
         (6000, 896, 896, [0, 896, 1792, 2688, 3584, 4480, 5104]),
         (1024, 512, 512, [0, 512]),
@@ -39,11 +39,11 @@ from depthda.preparation.scene import starts
         (511, 512, 512, []),
     ],
 )
-def test_the_last_tile_ends_with_the_image(length, tile, stride, places):
-    assert starts(length, tile, stride) == places
+def test_the_last_tile_ends_with_the_image(length, tile, stride, expected):
+    assert starts(length, tile, stride) == expected
 
 
-def test_image_label_and_heights_are_of_the_place_in_the_name(potsdam, tmp_path):
+def test_image_label_and_heights_are_at_the_position_in_the_name(potsdam, tmp_path):
     out = tmp_path / 'out'
     manifest = prepare(potsdam, out, bands=('irrg', 'rgb'), depth=('dsm', 'ndsm'))
     low, high = manifest['dsm_range']['metres']
@@ -68,7 +68,7 @@ def test_image_label_and_heights_are_of_the_place_in_the_name(potsdam, tmp_path)
         assert (tile > 0).all()
     folders = {'images_irrg', 'images_rgb', 'labels', 'dsm', 'ndsm'}
     names = [{path.name for path in (out / folder).iterdir()} for folder in folders]
-    assert all(each == names[0] for each in names) and len(names[0]) == 3 * 3 * 4
+    assert all(folder_names == names[0] for folder_names in names) and len(names[0]) == 3 * 3 * 4
     assert '3_13_18_13_26_21.png' in names[0]  # moved back to end with the image
 
 
@@ -92,9 +92,12 @@ def test_the_manifest_counts_each_pixel_once(potsdam, tmp_path):
     assert list(entry['products']['labels']['pixels'].values()) == counts
     assert entry['products']['dsm']['file'] == 'dsm_potsdam_03_13.tif'
     text = '\n'.join(describe_isprs(manifest, 'out'))
-    assert 'out: 36 tiles of 3 areas, each 8²\nwithout 35 of 38 areas: 2_11, ' in text
-    assert 'dsm_potsdam_03_13.tif: 26×20 from column 0, row 0 of its image (3_13, 26×21)' in text
-    assert text.count('there is no depth outside') == 1
+    assert 'out: 36 tiles of 8² pixels from 3 areas\nnot included: 35 of 38 areas (2_11, ' in text
+    assert (
+        'dsm_potsdam_03_13.tif: 26×20 pixels, from column 0 and row 0 of its image (3_13, 26×21)'
+        in text
+    )
+    assert text.count('the rest of the image has no depth') == 1
     assert 'DSM: 100.00 m is depth 0, 385.00 m is depth 1' in text
 
 
@@ -103,9 +106,9 @@ def test_heights_have_one_range_whichever_areas_are_cut(potsdam, tmp_path):
     prepare(potsdam, tmp_path / 'one', areas=('3_13',))
     one, all_ = pictures(tmp_path / 'one'), pictures(tmp_path / 'all')
     assert one and all(content == all_[name] for name, content in one.items())
-    manifest = prepare(potsdam, tmp_path / 'given', dsm_range=(0.0, 200.0))
+    manifest = prepare(potsdam, tmp_path / 'fixed', dsm_range=(0.0, 200.0))
     assert manifest['dsm_range'] == dict(metres=[0.0, 200.0], of=None)
-    for area, y, x, tile in tiles(tmp_path / 'given', 'dsm'):
+    for area, y, x, tile in tiles(tmp_path / 'fixed', 'dsm'):
         if area == '2_10':
             np.testing.assert_allclose(tile / 65535, height_at(1, y, x) / 200, atol=1e-5)
         if area == '6_7':
@@ -114,7 +117,7 @@ def test_heights_have_one_range_whichever_areas_are_cut(potsdam, tmp_path):
 
 def test_a_georeferenced_dsm_is_placed_by_it(download, tmp_path):
     source = download.vaihingen([1, 2])
-    # The whole DSM begins a column left of the image and two lines below its top.
+    # The DSM begins a column left of the image and two lines below its top.
     y, x = np.mgrid[2 : HEIGHT + 1, -1 : WIDTH - 1]
     shifted = Affine(0.09, 0, 1100 - 0.09, 0, -0.09, 5000 - 0.18)
     path = source / 'ISPRS/dsm/dsm_09cm_matching_area1.tif'
@@ -135,7 +138,7 @@ def test_a_georeferenced_dsm_is_placed_by_it(download, tmp_path):
         (Affine(0.05, 0, 1100, 0, -0.05, 5000), 'have pixels of 0.05×0.05 and 0.09×0.09'),
     ],
 )
-def test_a_dsm_of_another_place_or_scale_is_refused(download, tmp_path, transform, message):
+def test_a_dsm_of_another_area_or_scale_is_refused(download, tmp_path, transform, message):
     source = download.vaihingen([1])
     write_tif(source / 'ISPRS/dsm/dsm_09cm_matching_area1.tif', download.heights(1), transform)
     with pytest.raises(UserError, match=message):
@@ -167,7 +170,7 @@ def test_other_colours_are_an_error_or_the_nearest_class(potsdam, download, tmp_
     tile = read(tmp_path / 'out/labels/2_10_0_0_8_8.png')
     assert (tile[0, 0], tile[0, 1]) == (4, 4)
     assert read(tmp_path / 'out/labels/2_10_8_8_16_16.png')[1, 1] == 1
-    line = 'top_potsdam_2_10_label.tif: 3 pixels got the nearest colour'
+    line = 'top_potsdam_2_10_label.tif: 3 pixels got the class of the nearest colour'
     assert line in describe_isprs(manifest, '')
 
 
@@ -181,7 +184,7 @@ def test_alpha_of_labels_is_left_out_and_other_labels_are_refused(tmp_path):
     write_tif(tmp_path / 'index.tif', picture[..., 0])
     with (
         rasterio.open(tmp_path / 'index.tif') as raster,
-        pytest.raises(UserError, match='index.tif has 1 band of uint8, and labels in colours'),
+        pytest.raises(UserError, match='index.tif has 1 band of uint8, but labels in colours'),
     ):
         LabelRows('index.tif', raster, classes)
 
@@ -199,8 +202,8 @@ def test_labels_without_boundary_and_the_complete_folder(potsdam, tmp_path):
         expected = label_at(AREAS[area], y, x)
         np.testing.assert_array_equal(tile, np.where(expected == 6, 255, expected))
     prepare(potsdam, tmp_path / 'eroded', depth=(), labels='no-boundary')
-    found = {(area, *np.unique(tile)) for area, _, _, tile in tiles(tmp_path / 'eroded', 'labels')}
-    assert found == {('2_10', 0), ('3_13', 1), ('6_7', 2)}
+    labels = {(area, *np.unique(tile)) for area, _, _, tile in tiles(tmp_path / 'eroded', 'labels')}
+    assert labels == {('2_10', 0), ('3_13', 1), ('6_7', 2)}
 
 
 def test_colour_bands_are_also_those_of_rgbir(download, tmp_path):

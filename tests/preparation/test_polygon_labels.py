@@ -1,4 +1,4 @@
-"""Labels that are polygons become the labels of the pixels whose centres they hold."""
+"""Labels that are polygons become the labels of the pixels whose centres are inside."""
 
 import json
 
@@ -19,7 +19,7 @@ from depthda.preparation.scene import Cut
 UTM = CRS.from_epsg(32632)
 EAST, NORTH, PIXEL = 500_000.0, 5_400_000.0, 0.5
 HEIGHT, WIDTH = 36, 44
-# A triangle, an L with a notch and a hole, a square that overlaps both, and one beside the image.
+# A triangle, an L with an inner ring, a square that overlaps both, and one outside the image.
 SHAPES = [
     ('wood', [[(1.1, -2.2), (15.3, -4.1), (6.2, -16.7)]]),
     ('Field', [
@@ -107,7 +107,7 @@ def test_burnt_labels_equal_an_independent_computation(prepare, tmp_path):
         assert manifest['scenes']['a']['pixels'] == counts
 
 
-def test_tiles_are_parts_of_the_whole(prepare, tmp_path):
+def test_tiles_are_parts_of_the_label_map(prepare, tmp_path):
     expected = burnt()
     out, _ = prepare(geopackage(tmp_path / 'a.gpkg'), tile=20)
     seen = 0
@@ -122,8 +122,8 @@ def test_tiles_are_parts_of_the_whole(prepare, tmp_path):
 def test_the_later_of_two_polygons_counts(prepare, tmp_path):
     order = [SHAPES[1], SHAPES[2], SHAPES[0]]
     out, _ = prepare(geopackage(tmp_path / 'a.gpkg', order))
-    found = read(out / 'labels/a.png')
-    assert np.array_equal(found, burnt(order)) and not np.array_equal(found, burnt())
+    labels = read(out / 'labels/a.png')
+    assert np.array_equal(labels, burnt(order)) and not np.array_equal(labels, burnt())
 
 
 def test_values_of_the_list_name_classes_too(prepare, tmp_path):
@@ -137,18 +137,20 @@ def test_values_of_the_list_name_classes_too(prepare, tmp_path):
         assert np.array_equal(read(out / 'labels/a.png'), burnt())
 
 
-def test_what_has_no_class_or_no_place_is_refused(prepare, tmp_path):
+def test_polygons_without_a_class_or_a_position_are_refused(prepare, tmp_path):
     unknown = [*SHAPES, ('lake', SHAPES[0][1])]
-    with pytest.raises(UserError, match=r"'lake' in kind, which is no class .*\(wood, field\)"):
+    with pytest.raises(
+        UserError, match="has the kind 'lake', but the class list has only wood, field: add"
+    ):
         prepare(geojson(tmp_path / 'a.geojson', unknown))
-    with pytest.raises(UserError, match="has no field 'crop', it has kind"):
+    with pytest.raises(UserError, match="has no field 'crop': its fields are kind"):
         prepare(geojson(tmp_path / 'b.geojson'), field='crop')
-    with pytest.raises(UserError, match='has no place on the map'):
+    with pytest.raises(UserError, match='has no georeference, so polygons'):
         prepare(geojson(tmp_path / 'c.geojson'), images='pictures')
-    with pytest.raises(UserError, match='holds no polygon'):
+    with pytest.raises(UserError, match='contains no polygons'):
         prepare(geojson(tmp_path / 'd.geojson', []))
     line = dict(type='LineString', coordinates=[[0, 0], [1, 1]])
     feature = dict(type='Feature', properties=dict(kind='wood'), geometry=line)
     (tmp_path / 'e.geojson').write_text(json.dumps(feature))
-    with pytest.raises(UserError, match='holds a LineString'):
+    with pytest.raises(UserError, match='contains a LineString'):
         prepare(tmp_path / 'e.geojson')

@@ -34,13 +34,13 @@ def png(shape=(8, 8, 3), value=1):
 
 def members(split):
     """Names and contents of one official zip."""
-    found = {}
+    content = {}
     for (name, domain), (first, last) in SMALL.items():
         for number in range(first, last + 1) if name == split else ():
-            found[f'{split}/{domain}/images_png/{number}.png'] = png(value=number)
+            content[f'{split}/{domain}/images_png/{number}.png'] = png(value=number)
             if split != 'Test':
-                found[f'{split}/{domain}/masks_png/{number}.png'] = png((8, 8), number % 8)
-    return found
+                content[f'{split}/{domain}/masks_png/{number}.png'] = png((8, 8), number % 8)
+    return content
 
 
 def make_zip(path, content):
@@ -122,12 +122,12 @@ def test_missing_files_are_reported(zips, tmp_path):
     del train['Train/Rural/images_png/1.png'], train['Train/Urban/masks_png/3.png']
     make_zip(zips[0], train)
     assert prepare_loveda(zips[:1], tmp_path / 'out') == [
-        'Train/Rural: 1 (1) of 3 images missing',
-        'Train/Urban: 1 (3) of 2 images lack a mask',
-        'Val/Rural: none of its 1 images',
-        'Val/Urban: none of its 1 images',
-        'Test/Rural: none of its 2 images',
-        'Test/Urban: none of its 1 images',
+        'Train/Rural: 1 of 3 images missing (1)',
+        'Train/Urban: 1 of 2 images without a label map (3)',
+        'Val/Rural: all images missing (1)',
+        'Val/Urban: all images missing (1)',
+        'Test/Rural: all images missing (2)',
+        'Test/Urban: all images missing (1)',
     ]
 
 
@@ -135,19 +135,19 @@ def test_files_of_the_other_domain_are_named(zips, tmp_path):
     rural = {name.replace('Rural', 'Urban'): data for name, data in members('Test').items()}
     make_zip(zips[2], rural)
     assert prepare_loveda(zips, tmp_path / 'out')[:3] == [
-        'Test/Rural: none of its 2 images',
-        'Test/Urban: 2 (7, 8) have numbers of Test/Rural: put them there',
+        'Test/Rural: all images missing (2)',
+        'Test/Urban: 2 images with numbers of Test/Rural (7, 8): move to Test/Rural',
     ]
 
 
 def test_files_written_before_a_mistake_are_mentioned(zips, tmp_path):
     train = members('Train')
     make_zip(zips[0], train | {'Train/Urban/masks_png/4.png': png()})
-    with pytest.raises(UserError, match='4.png is 8×8×3.*continues') as caught:
+    with pytest.raises(UserError, match='4.png is 8×8×3.*to continue') as caught:
         prepare_loveda(zips[:1], tmp_path / 'out', workers=1)
     kept = (
-        f'{tmp_path / "out"} keeps the files that were written: remove those that you correct, and '
-        'the same command continues.'
+        f'{tmp_path / "out"} keeps the files written so far: remove those whose source you '
+        'correct, then run the same command to continue.'
     )
     assert str(caught.value).endswith(f' {kept}') and len(files(tmp_path / 'out')) == 9
     make_zip(zips[0], train)
@@ -160,18 +160,22 @@ def test_files_written_before_a_mistake_are_mentioned(zips, tmp_path):
         (
             'Train/Urban/images_png/3.png',
             png((9, 8, 3)),
-            '9×8×3 of uint8: an image of LoveDA is 8×8×3',
+            '9×8×3 of type uint8, but a LoveDA image is 8×8×3',
         ),
-        ('Train/Urban/images_png/3.png', png((8, 8)), '8×8 of uint8: an image'),
-        ('Train/Urban/masks_png/3.png', png((8, 8, 3)), '8×8×3 of uint8: a mask'),
-        ('Train/Urban/masks_png/3.png', png((8, 8), 8), 'has the code 8'),
+        ('Train/Urban/images_png/3.png', png((8, 8)), '8×8 of type uint8, but a LoveDA image'),
+        (
+            'Train/Urban/masks_png/3.png',
+            png((8, 8, 3)),
+            '8×8×3 of type uint8, but a LoveDA label map',
+        ),
+        ('Train/Urban/masks_png/3.png', png((8, 8), 8), 'has the label code 8'),
         (
             'Train/Urban/masks_png/3.png',
             png((8, 8))[:-30],
             'is not a complete PNG: download it again.',
         ),
         ('Train/Urban/masks_png/3.png', b'', 'is not a complete PNG: download it again.'),
-        ('../3.png', b'', 'climbs out'),
+        ('../3.png', b'', 'points outside'),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_by_name(tmp_path, name, content, message):
@@ -194,15 +198,15 @@ def test_other_sizes_are_accepted_on_request(tmp_path):
     assert files(tmp_path / 'out') == content
 
 
-def test_mistakes_are_one_sentence(zips, tmp_path, monkeypatch):
-    with pytest.raises(UserError, match='Train/Rural/images_png/0.png is given 2 times'):
+def test_mistakes_are_explained(zips, tmp_path, monkeypatch):
+    with pytest.raises(UserError, match='Train/Rural/images_png/0.png is in both'):
         prepare_loveda([zips[0], zips[0]], tmp_path / 'out')
-    with pytest.raises(UserError, match='there is no nothing.zip'):
+    with pytest.raises(UserError, match='nothing.zip does not exist'):
         prepare_loveda(['nothing.zip'], tmp_path / 'out')
     (tmp_path / 'empty').mkdir()
-    with pytest.raises(UserError, match='empty contains no files of LoveDA'):
+    with pytest.raises(UserError, match='empty contains no LoveDA files'):
         prepare_loveda([tmp_path / 'empty'], tmp_path / 'out')
-    with pytest.raises(UserError, match='is a file: name a folder'):
+    with pytest.raises(UserError, match='is a file: choose a folder'):
         prepare_loveda(zips, zips[0])
     (tmp_path / 'busy').mkdir()
     with locked(tmp_path / 'busy'), pytest.raises(UserError, match='another process is writing'):
@@ -210,7 +214,7 @@ def test_mistakes_are_one_sentence(zips, tmp_path, monkeypatch):
     with pytest.raises(UserError, match='--workers 0: use 1 or more'):
         prepare_loveda(zips, tmp_path / 'out', workers=0)
     monkeypatch.setattr(loveda.shutil, 'disk_usage', lambda _: type('Usage', (), dict(free=9)))
-    with pytest.raises(UserError, match='its disk has 0.0 GB left'):
+    with pytest.raises(UserError, match='its disk has only 0.0 GB free'):
         prepare_loveda(zips, tmp_path / 'out')
 
 
@@ -219,8 +223,8 @@ def test_another_dataset_in_the_folder_is_left_as_it_is(zips, tmp_path):
     for marker in ('manifest.json', 'manifest.unfinished.json', 'world.json', 'translation.json'):
         out.mkdir()
         (out / marker).write_text('{}')
-        sentence = rf'out holds another dataset already \({marker}\): name another folder$'
-        with pytest.raises(UserError, match=sentence):
+        message = rf'out already contains another dataset \({marker}\): choose another folder$'
+        with pytest.raises(UserError, match=message):
             prepare_loveda(zips, out)
         assert [path.name for path in out.iterdir()] == [marker]
         (out / marker).unlink()
@@ -228,7 +232,7 @@ def test_another_dataset_in_the_folder_is_left_as_it_is(zips, tmp_path):
     prepare_loveda(zips, out)
     other = make_zip(tmp_path / 'a.zip', {'Train/Rural/images_png/0.png': png((9, 9, 3), 77)})
     before = files(out)
-    sentence = r'holds 1 other picture under the same name \(Train/Rural/images_png/0.png\): name '
-    with pytest.raises(UserError, match=sentence):
+    message = r'contains 1 different file with the same name \(Train/Rural/images_png/0.png\): cho'
+    with pytest.raises(UserError, match=message):
         prepare_loveda([other], out, partial=True)
     assert files(out) == before

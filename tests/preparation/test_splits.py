@@ -1,4 +1,4 @@
-"""Splits by image, by list and by block, and the ground that they share."""
+"""Splits by image, by list and by block, and overlaps between splits."""
 
 from collections import Counter
 
@@ -7,7 +7,7 @@ import pytest
 
 from depthda.errors import UserError
 from depthda.preparation.scene import Box
-from depthda.preparation.splits import by_block, by_image, by_list, check_shares, shared_ground
+from depthda.preparation.splits import by_block, by_image, by_list, check_shares, count_overlaps
 
 SHARES = {'train': 0.6, 'val': 0.15, 'test': 0.25}
 
@@ -34,7 +34,7 @@ def test_a_random_split_has_the_shares_and_depends_only_on_names_and_seed():
 
 
 def test_too_few_images_are_refused():
-    with pytest.raises(UserError, match='2 images leave none for'):
+    with pytest.raises(UserError, match=r'no image to \w+ \(2 images in total\): change'):
         by_image(['a', 'b'], SHARES, 0)
 
 
@@ -42,7 +42,7 @@ def test_lists_decide_the_split():
     lists = {'train': ['b'], 'test': ['c', 'a']}
     assert by_list(['a', 'b', 'c', 'd'], lists) == {'b': 'train', 'c': 'test', 'a': 'test'}
     with pytest.raises(
-        UserError, match='list of val names 1 image that the folder does not hold .e.'
+        UserError, match='list of val names 1 image that the folder does not contain .e.'
     ):
         by_list(['a', 'b'], {'val': ['e']})
     with pytest.raises(UserError, match='a is in the lists more than once'):
@@ -51,7 +51,7 @@ def test_lists_decide_the_split():
 
 @pytest.mark.parametrize(('width', 'height'), [(400, 90), (90, 400)])
 @pytest.mark.parametrize('stride', [20, 13])
-def test_blocks_share_no_ground_and_are_close_to_the_shares(width, height, stride):
+def test_blocks_do_not_overlap_and_are_close_to_the_shares(width, height, stride):
     boxes = tiles(width, height, 20, stride)
     found = by_block([boxes], SHARES)
     assert set(found) == set(boxes)
@@ -59,13 +59,13 @@ def test_blocks_share_no_ground_and_are_close_to_the_shares(width, height, strid
     for name, split in found.items():
         left, top, right, bottom = boxes[name]
         if split is not None:
-            ground = owner[top:bottom, left:right]
-            assert set(ground.ravel()) <= {'', split}
-            ground[:] = split
+            owners = owner[top:bottom, left:right]
+            assert set(owners.ravel()) <= {'', split}
+            owners[:] = split
     kept = Counter(split for split in found.values() if split)
     for split, share in SHARES.items():
         assert abs(kept[split] / sum(kept.values()) - share) < 0.1
-    # Only overlapping tiles can lie on both sides, and few do.
+    # Only overlapping tiles can be on both sides, and few are.
     crossing = sum(split is None for split in found.values())
     assert crossing <= len(boxes) / 10 and (stride < 20) == (crossing > 0)
 
@@ -82,7 +82,7 @@ def test_images_on_one_map_are_cut_as_one():
     }  # fmt: skip
 
 
-def test_shared_ground_is_counted_by_pairs():
+def test_overlaps_are_counted_by_pairs():
     boxes = {
         'a': Box(0, 0, 10, 10),
         'b': Box(10, 0, 20, 10),  # next to a
@@ -91,16 +91,16 @@ def test_shared_ground_is_counted_by_pairs():
         'e': Box(0, 0, 10, 10),
     }
     splits = {'a': 'train', 'b': 'train', 'c': 'test', 'd': 'train', 'e': None}
-    assert shared_ground({'one': boxes}, splits) == 3
-    assert shared_ground({'one': {'a': boxes['a']}, 'other': {'c': boxes['c']}}, splits) == 0
+    assert count_overlaps({'one': boxes}, splits) == 3
+    assert count_overlaps({'one': {'a': boxes['a']}, 'other': {'c': boxes['c']}}, splits) == 0
 
 
 def test_an_image_that_is_too_small_for_a_cut_is_refused():
-    with pytest.raises(UserError, match='1 tiles leave none for'):
+    with pytest.raises(UserError, match=r'no tile to \w+ \(1 tile in total\): use'):
         by_block([{'a': Box(0, 0, 9, 9)}], {'train': 0.5, 'test': 0.5})
 
 
 @pytest.mark.parametrize('shares', [{'a': 0.5, 'b': 0.6}, {'a': 1.5, 'b': -0.5}, {'a': 0.9}])
-def test_shares_must_add_up_to_the_whole(shares):
+def test_shares_must_add_up_to_1(shares):
     with pytest.raises(UserError, match='add up to 1'):
         check_shares(shares)

@@ -106,7 +106,7 @@ def test_it_writes_markdown_and_json(run):
         (('a', 'b', '--resamples', '99'), 'error: --resamples 99 is too few for an interval of 95'),
         (
             ('a', 'b', '--out', 'a/seed-0/metrics.json'),
-            'error: a/seed-0/metrics.json exists and is not a comparison: give a new name, or '
+            'error: a/seed-0/metrics.json exists and is not a comparison: choose a new name, or '
             'remove that file.\n',
         ),
     ],

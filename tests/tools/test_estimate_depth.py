@@ -103,10 +103,10 @@ def test_a_terminal_shows_the_pace_and_the_time_left(model, images, tmp_path, ca
 @pytest.mark.parametrize(
     'given, options, message',
     [
-        ('empty', '', 'holds no image'),
-        ('nothing', '', 'there is no image or folder'),
+        ('empty', '', 'contains no image'),
+        ('nothing', '', 'does not exist: correct the path'),
         ('broken.png', '', 'broken.png cannot be read as an image'),
-        ('four.png', '', 'has 4 bands, and the network takes three'),
+        ('four.png', '', 'has 4 bands, but the network needs three'),
         ('four.png', '--bands 1 2 3 --batch-size 0', '--batch-size 0: use 1 or more'),
         ('four.png', '--bands 1 2 3 --device gpu', "there is no device 'gpu'"),
         ('four.png', '--bands 1 2 3 --device cuda:77', 'use --device cpu'),
@@ -114,11 +114,11 @@ def test_a_terminal_shows_the_pace_and_the_time_left(model, images, tmp_path, ca
         ('four.png', '--bands 1 2 3 --tile 64', 'add --mode tiled'),
         ('four.png', '--bands 1 2 3 --name maps', 'leave out one'),
         ('three.png', '--out broken.png', 'broken.png is a file'),
-        ('three.png', '--model empty', 'holds no readable transformers checkpoint'),
+        ('three.png', '--model empty', 'contains no readable transformers checkpoint'),
         (
             'three.png',
             '--model no/such/folder',
-            'does not exist: fetch them with `hf download OWNER/NAME',
+            'does not exist: download the weights with `hf download OWNER/NAME',
         ),
         (
             'three.png',

@@ -41,7 +41,7 @@ def test_every_option_has_its_effect(surfaces, tmp_path, call):
     [
         ('--ground opening', 'larger than the largest building'),
         ('--range 0 3 --percentiles 0 1', 'not allowed with'),
-        ('--ground terrain', 'there is no folder terrain of terrain models'),
+        ('--ground terrain', 'the folder of terrain models terrain does not exist'),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(surfaces, tmp_path, call, options, message):

@@ -46,7 +46,7 @@ def test_each_season_is_a_domain(tmp_path, call):
     scenes = Scenes(tmp_path)
     sources = arguments(scenes.root, tmp_path / 'arctic/winter')[1:]
     code, text, _ = call('arctic', *sources, '--season', 'winter')
-    assert code == 0 and text.splitlines()[0].endswith('of 3 images, domain winter')
+    assert code == 0 and text.splitlines()[0].endswith('from 3 images, domain winter')
     without = [word for word in sources if word not in ('--classes', tmp_path / 'classes.txt')]
     code, _, err = call('arctic', *without, '--season', 'winter')
     assert code == 2 and '--classes' in err
@@ -70,8 +70,8 @@ def test_other_heights_are_removed_only_with_replace(tmp_path, call):
     counts = 'images (1 file), labels (1 file), depth (1 file)'
     assert code == 0 and printed.splitlines()[:3] == [
         f'removed from {out}: {counts}',
-        f'{out}: 1 tile of 16² of 1 image',
+        f'{out}: 1 tile of 16² pixels from 1 image',
         f'written: {counts}',
     ]
     code, _, err = call(*arguments(root, tmp_path / 'new', '--bands', 1, 2, 3, 4))
-    assert code == 2 and err.endswith('has no band 4, it has 3: correct --bands\n')
+    assert code == 2 and err.endswith('has 3 bands, so there is no band 4: correct --bands\n')

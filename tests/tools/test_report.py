@@ -51,7 +51,7 @@ def test_a_mistake_is_one_sentence_and_status_2_and_only_a_report_page_is_replac
     contents = [(tmp_path / name).read_bytes() for name in OTHERS]
     for arguments, sentence in (
         (['nowhere'], 'there is no folder nowhere: give a tested run, or a folder of runs.'),
-        (['work', '--out', 'data'], 'data is a folder: name a file, data/NAME'),
+        (['work', '--out', 'data'], 'data is a folder: choose a file name, such as data/NAME'),
         (
             ['work', '--out', 'page.pdf'],
             '--out page.pdf: the page is HTML, so give a name that ends with .html.',
@@ -59,7 +59,7 @@ def test_a_mistake_is_one_sentence_and_status_2_and_only_a_report_page_is_replac
         *(
             (
                 ['work', '--out', name],
-                f'{name} exists and is not a report page: give a new name, or remove that file.',
+                f'{name} exists and is not a report page: choose a new name, or remove that file.',
             )
             for name in OTHERS
         ),

@@ -62,11 +62,11 @@ def test_a_checkpoint_on_a_full_disk(run, short_run, tmp_path):
     work_dir = tmp_path / 'a'
     with largest_file(2_000_000):
         status, _, error = run('train', CONFIG, '--work-dir', work_dir, *options(short_run))
-    assert status == 2 and error.startswith(f'error: {work_dir}/iter_2.pth{FULL}it has ')
-    assert error.endswith(' MB are free; make room and run again')
+    assert status == 2 and error.startswith(f'error: {work_dir}/iter_2.pth{FULL}it needs ')
+    assert error.endswith(' MB are free: make room and run again')
     # The run had begun, so its log is kept. Nothing of the checkpoint is left.
     assert list(work_dir.glob('2*/*.log')) and not list(work_dir.glob('**/*.pth'))
     assert not [path for path in work_dir.iterdir() if path.name.startswith('.')]
 
 
-FULL = ' cannot be written (File too large): '
+FULL = ' cannot be written (File too large), '

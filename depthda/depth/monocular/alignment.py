@@ -69,8 +69,8 @@ def align_tiles(
 class Alignment:
     """:func:`align_tiles` for tiles that come one after another, row by row.
 
-    It keeps only the tiles that a later tile may overlap. The coarse pass is given as a small map
-    of the whole scene. ``add`` gets the section of it that belongs to a tile, enlarged in any way.
+    It keeps only the tiles that a later tile may overlap. The coarse pass is a small map of the
+    whole scene. ``add`` needs the section of it that belongs to a tile, enlarged in any way.
     """
 
     def __init__(self, tiles: int, coarse: np.ndarray, tie: float = 0.1) -> None:
@@ -84,14 +84,15 @@ class Alignment:
     ) -> None:
         """Add a tile. ``known`` is where it has data, ``coarse`` the coarse depth in its box."""
         self._own[index] = _standard(tile if known.all() else tile[known])
-        for other in [i for i, kept in self._open.items() if kept[0][2] <= box[0]]:
+        for other in [i for i, (open_box, *_) in self._open.items() if open_box[2] <= box[0]]:
             del self._open[other]
-        for other, kept in self._open.items():
-            if shared := _shared(kept[0], box):
-                both = kept[2][_within(kept[0], shared)] & known[_within(box, shared)]
+        for other, (other_box, other_tile, other_known) in self._open.items():
+            if shared := _shared(other_box, box):
+                here, there = _within(box, shared), _within(other_box, shared)
+                both = other_known[there] & known[here]
                 values = {
-                    other: self._standardised(other, kept[1][_within(kept[0], shared)][both]),
-                    index: self._standardised(index, tile[_within(box, shared)][both]),
+                    other: self._standardised(other, other_tile[there][both]),
+                    index: self._standardised(index, tile[here][both]),
                 }
                 self._equations.add(1.0, values)
         values, counts = _block_means(tile, known)
@@ -138,27 +139,27 @@ class _Equations:
         for sign, values in zip((1, -1), tiles.values(), strict=False):
             design += [sign * values, np.full(len(values), float(sign))]
         design = np.stack(design)
-        place = np.array([2 * tile + k for tile in tiles for k in (0, 1)])
-        rows, columns = np.repeat(place, len(place)), np.tile(place, len(place))
+        unknowns = np.array([2 * tile + k for tile in tiles for k in (0, 1)])
+        rows, columns = np.repeat(unknowns, len(unknowns)), np.tile(unknowns, len(unknowns))
         self._terms.append((rows, columns, (weight * design @ design.T).ravel()))
-        self._right[place] += (weight * design * target).sum(1)
+        self._right[unknowns] += (weight * design * target).sum(1)
 
     def solve(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return scales and shifts. Negative scales are set to 0, and the rest is solved again."""
+        """Return scales and shifts. Negative scales become 0, and the others are solved again."""
         rows, columns, values = map(np.concatenate, zip(*self._terms, strict=True))
         size = len(self._right)
         normal = coo_matrix((values, (rows, columns)), (size, size)).tocsc()
         # The scale of a tile without relief is undetermined, and so are scale and shift of a tile
-        # without data: they are held at 0.
-        held = normal.diagonal() <= 1e-9 * normal.diagonal().max()
+        # without data: they are fixed at 0.
+        fixed = normal.diagonal() <= 1e-9 * normal.diagonal().max()
         solution = np.zeros(size)
-        while not held.all():
-            free = np.flatnonzero(~held)
+        while not fixed.all():
+            free = np.flatnonzero(~fixed)
             solution[:] = 0
             solution[free] = np.atleast_1d(spsolve(normal[free][:, free], self._right[free]))
             if not (solution[::2] < 0).any():
                 break
-            held[::2] |= solution[::2] < 0
+            fixed[::2] |= solution[::2] < 0
         return solution[::2], solution[1::2]
 
 
@@ -166,9 +167,9 @@ def _overlaps(boxes: Sequence[Box]) -> Iterator[tuple[int, int, Box]]:
     """Yield the indices of every two boxes that share pixels, and the box that they share."""
     corners = np.array(boxes)
     for i in range(len(boxes) - 1):
-        rest = corners[i + 1 :]
-        starts = np.maximum(corners[i, :2], rest[:, :2])
-        stops = np.minimum(corners[i, 2:], rest[:, 2:])
+        later = corners[i + 1 :]
+        starts = np.maximum(corners[i, :2], later[:, :2])
+        stops = np.minimum(corners[i, 2:], later[:, 2:])
         for j in np.flatnonzero((starts < stops).all(1)):
             yield i, i + 1 + int(j), (*starts[j].tolist(), *stops[j].tolist())
 
@@ -186,8 +187,8 @@ def _block_means(values: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.
         counts, totals = (
             np.add.reduceat(part, first, axis, dtype=np.float64) for part in (counts, totals)
         )
-    some = counts > 0
-    return totals[some] / counts[some], counts[some]
+    is_known = counts > 0
+    return totals[is_known] / counts[is_known], counts[is_known]
 
 
 def _standard(values: np.ndarray) -> tuple[float, float]:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.hub import explained, quiet_transformers
 
 if TYPE_CHECKING:  # the import takes a second, so it is left to load_depth_anything
@@ -26,13 +26,13 @@ def load_depth_anything(
         config = AutoConfig.from_pretrained(weights)
         if config.model_type != 'depth_anything':
             raise UserError(
-                f'The weights {weights!r} are of a {config.model_type} model, not of Depth '
-                'Anything: take depth-anything/Depth-Anything-V2-Small-hf or a similar model.'
+                f'The weights {weights!r} are for a {config.model_type} model, not for Depth '
+                'Anything: use depth-anything/Depth-Anything-V2-Small-hf or a similar model.'
             )
         if config.depth_estimation_type != 'relative':
             raise UserError(
-                f'The weights {weights!r} are of a metric Depth Anything, whose output grows with '
-                'the distance: take a relative one, such as '
+                f'The weights {weights!r} are for a metric Depth Anything model, whose output '
+                'increases with distance: use a relative model, such as '
                 'depth-anything/Depth-Anything-V2-Small-hf.'
             )
         model, report = DepthAnythingForDepthEstimation.from_pretrained(
@@ -41,8 +41,8 @@ def load_depth_anything(
     if report['missing_keys'] or report['mismatched_keys']:
         keys = sorted(map(str, [*report['missing_keys'], *report['mismatched_keys']]))
         raise UserError(
-            f'The Depth Anything checkpoint {weights!r} lacks {len(keys)} tensors of its own '
-            f'configuration, {keys[0]} among them: fetch it again.'
+            f'The Depth Anything checkpoint {weights!r} lacks {many(len(keys), "tensor")} that its '
+            f'configuration needs, such as {keys[0]}: download it again.'
         )
     return model.eval().requires_grad_(False)
 

@@ -44,12 +44,11 @@ class DepthSettings:
             raise UserError(f'the mode {self.mode!r} is unknown: use {" or ".join(MODES)}.')
         for option, value in (('--tile', self.tile), ('--overlap', self.overlap)):
             if self.mode != 'tiled' and value is not None:
-                raise UserError(f'{option} is about tiles: add --mode tiled.')
+                raise UserError(f'{option} only applies to tiles: add --mode tiled.')
         if self.tile is not None and self.tile < 32:
-            raise UserError(f'tiles of {self.tile} pixels show no scene: take 32 or more.')
+            raise UserError(f'--tile {self.tile} is too small: use 32 pixels or more.')
         if self.overlap is not None and not 0.05 <= self.overlap <= 0.5:
-            part = self.overlap
-            raise UserError(f'an overlap of {part} of a tile is out of range: take 0.05…0.5.')
+            raise UserError(f'--overlap {self.overlap} is out of range: use 0.05 to 0.5 of a tile.')
 
     def described(self, estimator: DepthEstimator) -> dict[str, Any]:
         """Return everything that determines the values of a map, except its image."""
@@ -77,7 +76,7 @@ class Summary:
     """The result of one process."""
 
     written: int  # maps
-    kept: int  # maps that were there already
+    kept: int  # maps that already existed
     seconds: float
     warnings: Sequence[str] = ()  # sentences about the images and maps
 

@@ -16,7 +16,7 @@ from depthda.depth.monocular.depth_anything import load_depth_anything
 from depthda.depth.monocular.images import Size
 from depthda.depth.monocular.preprocessing import Preprocessing, load_preprocessing
 from depthda.depth.monocular.tiling import TileGrid
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.hub import fingerprint
 
 
@@ -61,7 +61,7 @@ class DepthEstimator:
     ) -> 'DepthEstimator':
         """Load a model and its preprocessing from a hub id or a local folder.
 
-        ``size`` is the network size; None uses the size that is given there.
+        ``size`` is the network size; None uses the size in the model's preprocessing.
         """
         model = load_depth_anything(weights, option)
         preprocessing = load_preprocessing(weights, option)
@@ -71,8 +71,8 @@ class DepthEstimator:
         elif preprocessing.multiple % patch:
             raise UserError(
                 f'preprocessor_config.json of {weights!r} resizes images to a multiple of '
-                f'{preprocessing.multiple}, and the patches of the network are {patch}: correct '
-                'ensure_multiple_of there.'
+                f'{preprocessing.multiple} pixels, but the network has patches of {patch} pixels: '
+                'correct ensure_multiple_of in that file.'
             )
         return cls(model, preprocessing, device, bf16)
 
@@ -115,9 +115,9 @@ class DepthEstimator:
         size = image.shape[:2]
         coarse_size = self.preprocessing.coarse_size(*size)
         coarse = self.whole([self.preprocessing(image, coarse_size)], [size])[0]
-        cut = [image[top:bottom, left:right] for top, left, bottom, right in grid.boxes]
+        crops = [image[top:bottom, left:right] for top, left, bottom, right in grid.boxes]
         tiles = []
-        for batch, inputs in read_ahead(in_batches(cut, batch_size), self.preprocessing, workers):
+        for batch, inputs in read_ahead(in_batches(crops, batch_size), self.preprocessing, workers):
             tiles += self.whole(inputs, [tile.shape[:2] for tile in batch])
         scales, shifts = align_tiles(tiles, grid.boxes, coarse, valid=valid)
         return grid.blend(tiles, scales, shifts)
@@ -131,8 +131,8 @@ class DepthEstimator:
                 depth = [self.model(part.to(self.device)).predicted_depth for part in parts]
         except torch.OutOfMemoryError as error:
             raise UserError(
-                f'a batch of {len(inputs)} images of {inputs.shape[2]}×{inputs.shape[3]} does not '
-                'fit into the memory of the GPU: lower --batch-size, or --size.'
+                f'a batch of {many(len(inputs), "image")} of {inputs.shape[2]}×{inputs.shape[3]} '
+                'pixels does not fit into GPU memory: lower --batch-size or --size.'
             ) from error
         return torch.cat(depth).float()
 

@@ -12,7 +12,7 @@ from depthda.depth.map_folder import DepthMapFolder
 from depthda.depth.maps import write_codes
 from depthda.errors import UserError
 
-# No dataset reads a file with this name, so it can lie among the maps.
+# No dataset reads a file with this name, so it can be next to the maps.
 MANIFEST = 'depth_maps.json'
 _ENCODING = 'depth = shift + scale * code; larger = nearer; code 0 = no depth'
 
@@ -26,7 +26,7 @@ class MapFolder(DepthMapFolder):
 
     name = unfinished = MANIFEST
     keys = ('settings', 'about')
-    advice = 'name another folder with --out or --name'
+    advice = 'choose another folder with --out or --name'
 
     def __init__(self, root: Path, settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
         plain = json.loads(json.dumps(settings))  # as in a manifest, to compare them
@@ -34,14 +34,14 @@ class MapFolder(DepthMapFolder):
         super().__init__(root, content)
 
     def open(self) -> None:
-        """Check or begin the manifest, and remove files that a killed run left half written."""
+        """Check or begin the manifest, and remove the half-written files of a killed run."""
         before = super().open()
         if before is None:
             self.write()
         else:
             # The first run records how the maps were made. Later runs only add other versions.
-            now, known = (content['about']['versions'] for content in (self.content, before))
-            known += [versions for versions in now if versions not in known]
+            new, recorded = (content['about']['versions'] for content in (self.content, before))
+            recorded += [versions for versions in new if versions not in recorded]
             self.content['about'] = before['about']
         self.remove_strays()
 
@@ -49,8 +49,8 @@ class MapFolder(DepthMapFolder):
         """Refuse a manifest with other settings. For other weights, the error names the model."""
         if before['settings']['weights'] != self.content['settings']['weights']:
             raise UserError(
-                f'{self.root} holds maps by other weights ({before["about"]["model"]}): '
-                f'{self.advice}, or remove that one.'
+                f'{self.root} contains maps of other weights ({before["about"]["model"]}): '
+                f'{self.advice}, or remove the existing one.'
             )
         super().check(before)
 
@@ -79,17 +79,17 @@ class MapFolder(DepthMapFolder):
     def is_done(self, name: str, size: tuple[int, int], image: Path) -> bool:
         """Return whether a complete map of ``image`` with these settings and this size exists.
 
-        ``size`` is (height, width).
-        A map of these settings but of another image is refused, because it would be taken for the
-        map of ``image``. Maps of earlier versions do not identify their image, and are kept.
+        ``size`` is (height, width). A map of these settings but of another image is refused,
+        because it would be taken for the map of ``image``. Maps of earlier versions do not identify
+        their image, and are kept.
         """
         entry = self.entry(name)
         if entry is None or tuple(entry['size'][::-1]) != size:
             return False
         if entry.get('image', '') not in ('', image_hash(image)):
             raise UserError(
-                f'{self.root / name}.png is the map of another image than {image}: {self.advice}, '
-                'or remove the map.'
+                f'{self.root / name}.png is the map of a different image than {image}: '
+                f'{self.advice}, or remove the map.'
             )
         return True
 

@@ -1,4 +1,4 @@
-"""Read images of any kind as the three bands of 8 bits that a depth network takes."""
+"""Read images of any kind as the three bands of 8 bits that a depth network needs."""
 
 import math
 import os
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from rasterio.windows import Window
 
-from depthda.errors import UserError, check_range, few
+from depthda.errors import UserError, check_range, few, many
 from depthda.io.headers import Header, check_upright, read_headers
 from depthda.io.rasters import open_raster, read_png, refuse_indices
 
@@ -34,7 +34,8 @@ class OpticalReader:
 
     def __post_init__(self) -> None:
         if self.bands is not None and min(self.bands) < 1:
-            raise UserError(f'bands {self.bands} are counted from 1: correct --bands.')
+            numbers = ' '.join(map(str, self.bands))
+            raise UserError(f'--bands {numbers}: band numbers start at 1.')
         check_range('--value-range', self.value_range)
 
     def sizes(self, paths: Sequence[str | os.PathLike]) -> list[Size]:
@@ -42,11 +43,11 @@ class OpticalReader:
         headers = read_headers(paths)
         for path, header in zip(paths, headers, strict=True):
             if header is None:
-                raise _unreadable(path, 'empty, broken off or of another format')
+                raise _unreadable(path, 'empty, truncated or in another format')
             self._check_bands(path, header.bands)
         # If there is a value range, the values are brightness and not classes.
         if self.value_range is None:
-            _refuse_masks(dict(zip(map(Path, paths), headers, strict=True)))
+            _refuse_label_maps(dict(zip(map(Path, paths), headers, strict=True)))
         return [(header.height, header.width) for header in headers]
 
     def read(
@@ -93,21 +94,21 @@ class OpticalReader:
     def _check_bands(self, path: str | os.PathLike, count: int) -> None:
         if self.bands is None and count not in (1, 3):
             raise UserError(
-                f'{path} has {count} bands, and the network takes three: name those for red, green '
-                'and blue with --bands 1 2 3.'
+                f'{path} has {count} bands, but the network needs three: select red, green and '
+                'blue with --bands, for example with --bands 1 2 3.'
             )
         if self.bands is not None and count < max(self.bands):
             raise UserError(
-                f'{path} has {count} bands and no band {max(self.bands)}: correct --bands, or '
-                'give images with other bands to a separate run.'
+                f'{path} has {many(count, "band")} and no band {max(self.bands)}: correct --bands, '
+                'or process images with other bands in a separate run.'
             )
 
     def _to_8_bits(self, path: Path, values: np.ndarray) -> np.ndarray:
         if self.value_range is None:
             if values.dtype != np.uint8:
                 raise UserError(
-                    f'{path} has values of type {values.dtype}, and the network takes 8 bits: give '
-                    'the values that are mapped to 0 and 255 with --value-range LOW HIGH.'
+                    f'{path} has values of type {values.dtype}, but the network needs 8 bits: set '
+                    'the values that become 0 and 255 with --value-range LOW HIGH.'
                 )
             return values
         low, high = self.value_range
@@ -116,7 +117,7 @@ class OpticalReader:
         return np.rint(((known - low) * (255 / (high - low))).clip(0, 255)).astype(np.uint8)
 
 
-def _refuse_masks(headers: Mapping[Path, Header]) -> None:
+def _refuse_label_maps(headers: Mapping[Path, Header]) -> None:
     """Refuse folders of label maps, which are recognised by a sample of their files."""
     folders: dict[Path, list[Path]] = {}
     for path in headers:
@@ -124,16 +125,16 @@ def _refuse_masks(headers: Mapping[Path, Header]) -> None:
     for folder, paths in folders.items():
         values: set[int] = set()
         for path in paths[:: math.ceil(len(paths) / _SAMPLE)]:
-            found = _label_values(path, headers[path])
-            if found is None:
+            labels = _label_values(path, headers[path])
+            if labels is None:
                 break
-            values |= found
+            values |= labels
         else:
-            # If all files hold the same single value, they probably are images without data.
+            # If all files have the same single value, they are probably images without data.
             if len(values) > 1:
                 raise UserError(
-                    f'{folder} holds label masks (one band with the values '
-                    f'{few(map(str, sorted(values)), 8)}), not images: give the folder of the '
+                    f'{folder} contains label maps (one band with the values '
+                    f'{few(map(str, sorted(values)), 8)}), not images: choose the folder of the '
                     'images.'
                 )
 
@@ -145,9 +146,9 @@ def _label_values(path: Path, header: Header) -> set[int] | None:
     with open_raster(path) as raster:
         # The middle of a large scene is enough.
         top, left = (max(0, (side - _WINDOW) // 2) for side in raster.shape)
-        found = np.unique(raster.read(1, window=Window(left, top, _WINDOW, _WINDOW)))
-    few_and_low = len(found) <= _LABELS and ((found <= _LABELS) | (found == 255)).all()
-    return set(found.tolist()) if few_and_low else None
+        values = np.unique(raster.read(1, window=Window(left, top, _WINDOW, _WINDOW)))
+    few_and_low = len(values) <= _LABELS and ((values <= _LABELS) | (values == 255)).all()
+    return set(values.tolist()) if few_and_low else None
 
 
 def _read_rgb_png(path: Path) -> np.ndarray:

@@ -29,32 +29,33 @@ def find_jobs(images: Sequence[str], out: str | None, name: str) -> list[Job]:
     is ``rdepth/<name>/a/12.png`` next to FOLDER, where the datasets look for it.
     """
     if name in ('', '.', '..') or Path(name).name != name:
-        raise UserError(f'--name {name!r} is not the name of a folder: give one without slashes.')
+        raise UserError(f'--name {name!r} is not a folder name: use a name without slashes.')
 
     def root_of(path: Path, folder: Path) -> Path:
         root = Path(os.path.abspath(out)) if out else folder.parent / 'rdepth' / name
         check_is_folder(root)
         if path.is_dir() and root.is_relative_to(path):
             raise UserError(
-                f'{root} lies in the folder of the images, {path}, where maps would be taken for '
-                'images: name a folder outside.'
+                f'{root} is inside the image folder {path}, where maps would be mistaken for '
+                'images: choose a folder outside it.'
             )
         return root
 
     jobs = list_jobs(images, root_of, IMAGE_SUFFIXES, 'image', _check_folder)
     if overwritten := sorted({job.source for job in jobs} & {job.map for job in jobs}):
         raise UserError(
-            f'the map of {overwritten[0]} would overwrite an image: name another folder with --out.'
+            f'the map of {overwritten[0]} would overwrite an image: choose another folder with '
+            '--out.'
         )
     return sorted(jobs, key=lambda job: job.source)
 
 
 def _check_folder(folder: Path, folders: Iterable[str], names: Iterable[str]) -> None:
     if MANIFEST in names:
-        raise UserError(f'{folder} holds depth maps, not images: name the folders of images.')
+        raise UserError(f'{folder} contains depth maps, not images: pass the folders of images.')
     for name in sorted(folders):
         if name in _NOT_IMAGES:
             raise UserError(
-                f'{folder / name} holds labels or depth, not images: name the folders of images, '
-                'such as data/loveda/*/*/images_png.'
+                f'{folder / name} contains labels or depth, not images: pass the folders of '
+                'images, such as data/loveda/*/*/images_png.'
             )

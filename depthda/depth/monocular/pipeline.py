@@ -35,7 +35,7 @@ class Plan:
 class Pipeline:
     """A pipeline: one batch is read, one is in the network, and the maps of one are written.
 
-    An image that is cut into tiles is a batch of its own.
+    An image that is cut into tiles is a separate batch.
     """
 
     estimator: DepthEstimator
@@ -78,15 +78,15 @@ class Pipeline:
     def warnings(self) -> list[str]:
         """Return a warning for each suspicious property of the images and maps of the run."""
         clipped, known = (sum(counts) for counts in zip((0, 0), *self._clipped, strict=True))
-        found = clipping_warning(clipped, known, 'values', '--value-range')
+        lines = clipping_warning(clipped, known, 'values', '--value-range')
         for names, noun, advice in (
-            (self._plain, 'image of one colour', 'check whether they show anything'),
-            (self._flat, 'map of one depth', 'check the images and the weights'),
+            (self._plain, 'image with a single colour', 'check the images'),
+            (self._flat, 'map with a single depth', 'check the images and the weights'),
         ):
             if names:
                 count = many(len(names), noun, noun.replace(' ', 's ', 1))
-                found.append(f'warning: {count} ({few(sorted(names))}): {advice}')
-        return found
+                lines.append(f'warning: {count} ({few(sorted(names))}): {advice}')
+        return lines
 
     def batches(self) -> list[list[Job]]:
         """Return batches of up to ``batch_size`` jobs of one network size.
@@ -126,8 +126,8 @@ class Pipeline:
     def _write(self, job: Job, depth: np.ndarray, valid: np.ndarray | None) -> None:
         if not np.isfinite(depth).all():
             raise UserError(
-                f'the network has no finite depth for {job.source}: try --amp off, and if that '
-                'does not help, fetch the weights again.'
+                f'the network returned depth that is not finite for {job.source}: try --amp off, '
+                'and if that does not help, download the weights again.'
             )
         if not self.plan.folders[job.root].save(job.name, depth, job.source, valid):
             self._flat.append(job.source.name)

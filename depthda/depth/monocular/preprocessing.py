@@ -46,7 +46,7 @@ class Preprocessing:
         return self._multiples(by_height * height, by_width * width)
 
     def coarse_size(self, height: int, width: int) -> tuple[int, int]:
-        """Return the size at which a whole image of this size goes through the coarse pass.
+        """Return the size at which a complete image of this size goes through the coarse pass.
 
         It has about ``self.height * self.width`` pixels, whatever the shape of the image. The
         ``network_size`` of a long strip could be many times larger.
@@ -65,10 +65,10 @@ class Preprocessing:
     def at(self, size: int, patch: int) -> 'Preprocessing':
         """Return the preprocessing for another network size."""
         if size < self.multiple or size % self.multiple or size % patch:
-            whole = math.lcm(self.multiple, patch)
+            multiple = math.lcm(self.multiple, patch)
             raise UserError(
-                f'the network size {size} is not made of whole patches of this model: take a '
-                f'multiple of {whole}, such as {max(round(size / whole), 1) * whole}.'
+                f'the network size {size} does not fit the patches of this model: use a multiple '
+                f'of {multiple}, such as {max(round(size / multiple), 1) * multiple}.'
             )
         return replace(self, height=size, width=size)
 
@@ -82,16 +82,16 @@ def load_preprocessing(weights: str, option: str = 'weights=') -> Preprocessing:
     if folder.is_dir() and not (folder / 'preprocessor_config.json').is_file():
         raise UserError(
             f'The folder {weights!r} has no preprocessor_config.json, which describes how images '
-            'enter the network: copy it from the source of the weights.'
+            'are preprocessed: copy it from the source of the weights.'
         )
     with explained(weights, option), quiet_transformers():
         settings, _ = BaseImageProcessor.get_image_processor_dict(weights)
     for key, expected in _STEPS.items():
-        # A missing value or null stands for the processor's default, which is the expected value.
+        # A missing value or null means the processor's default, which is the expected value.
         if settings.get(key) not in (expected, None):
             raise UserError(
-                f'{key}={settings[key]} in preprocessor_config.json of {weights!r} is not how '
-                f'Depth Anything takes images: set it to {str(expected).lower()}.'
+                f'{key}={settings[key]} in preprocessor_config.json of {weights!r} does not match '
+                f'Depth Anything: set it to {str(expected).lower()}.'
             )
     keys = ('ensure_multiple_of', 'keep_aspect_ratio', 'resample', 'rescale_factor')
     try:
@@ -100,6 +100,6 @@ def load_preprocessing(weights: str, option: str = 'weights=') -> Preprocessing:
         return Preprocessing(*size, *(settings[key] for key in keys), *statistics)
     except KeyError as error:
         raise UserError(
-            f'preprocessor_config.json of {weights!r} has no {error}: take the one that belongs to '
+            f'preprocessor_config.json of {weights!r} has no {error}: use the file that belongs to '
             'Depth Anything.'
         ) from error

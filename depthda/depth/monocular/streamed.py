@@ -59,7 +59,7 @@ class DepthTiles:
 
 
 class SceneDepth:
-    """The aligned depth of a scene, read by rows; the range of the whole scene becomes (0, 1].
+    """The aligned depth of a scene, read by rows; the range of the scene becomes (0, 1].
 
     Pixels without data do not count for the range. Memory holds two rows of tiles, however long the
     scene is. The functions ``valid`` return where the pixels of a box have data.
@@ -113,12 +113,12 @@ class SceneDepth:
 
 def enlarged(coarse: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
     """Enlarge a small map of a scene to its ``size`` bilinearly, and return the pixels of a box."""
-    places = []
+    axes = []
     for start, stop, length, small in zip(box[:2], box[2:], size, coarse.shape, strict=True):
-        place = (np.arange(start, stop) + 0.5) * (small / length) - 0.5
-        low = np.clip(np.floor(place).astype(int), 0, small - 1)
-        places.append((low, np.minimum(low + 1, small - 1), np.clip(place - low, 0, 1)))
-    (up, down, y), (left, right, x) = places
+        position = (np.arange(start, stop) + 0.5) * (small / length) - 0.5
+        low = np.clip(np.floor(position).astype(int), 0, small - 1)
+        axes.append((low, np.minimum(low + 1, small - 1), np.clip(position - low, 0, 1)))
+    (up, down, y), (left, right, x) = axes
     above = coarse[up][:, left] * (1 - x) + coarse[up][:, right] * x
     below = coarse[down][:, left] * (1 - x) + coarse[down][:, right] * x
     return above * (1 - y)[:, None] + below * y[:, None]

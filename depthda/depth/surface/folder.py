@@ -16,13 +16,13 @@ _ENCODING = 'height = low + (high - low) * code / 65535; code 0 = no depth'
 class SurfaceFolder(DepthMapFolder):
     """A folder of maps of surface models, all made with the same settings.
 
-    The range of heights is computed from ``percentiles``. If they are None, the user gives it.
+    The range of heights is computed from ``percentiles``. If they are None, the user sets it.
     """
 
     name = unfinished = MANIFEST
     keys = ('settings', 'range')
     kind = 'maps of surface models'
-    advice = 'name another folder with --out'
+    advice = 'choose another folder with --out'
 
     def __init__(
         self, root: Path, settings: Mapping[str, Any], percentiles: Sequence[float] | None
@@ -41,7 +41,7 @@ class SurfaceFolder(DepthMapFolder):
         return [self.content['settings'], self.range['low'], self.range['high']]
 
     def open(self) -> None:
-        """Read the range of an existing manifest, and remove files that were left half written."""
+        """Read the range of an existing manifest, and remove half-written files."""
         before = super().open()
         self.content['range'] = before and before['range']
         self.remove_strays()
@@ -50,7 +50,7 @@ class SurfaceFolder(DepthMapFolder):
         """Refuse a manifest with other settings, or with a range of other percentiles."""
         super().check(before)
         old, new = before['range']['percentiles'], self._percentiles
-        # A range that the user gives may equal one that was computed from percentiles.
+        # A range that the user sets may equal one that was computed from percentiles.
         if old is not None and new is not None:
             self.compare({'percentiles': old}, {'percentiles': new})
 
@@ -58,16 +58,16 @@ class SurfaceFolder(DepthMapFolder):
         """Set the range, and begin the manifest. A folder with another range is refused.
 
         ``surfaces`` identifies the surface models from which the percentiles were computed; None if
-        the user gave the range.
+        the user set the range.
         """
         before = self.range
         old_low, old_high = (before['low'], before['high']) if before else (low, high)
         if (old_low, old_high) != (low, high):
             raise UserError(
-                f'the maps in {self.root} go from {old_low!r} to {old_high!r}, and now it would be '
-                f'{low!r} to {high!r}: keep to --range {old_low!r} {old_high!r}, or {self.advice}.'
+                f'the maps in {self.root} span {old_low!r} to {old_high!r}, but this run would use '
+                f'{low!r} to {high!r}: set --range {old_low!r} {old_high!r}, or {self.advice}.'
             )
-        # If the user gives the range that is there already, the record of its origin is kept.
+        # If the user sets the range that is already recorded, the record of its origin is kept.
         if before is None or surfaces is not None:
             percentiles = self._percentiles if surfaces else None
             source = {'percentiles': percentiles, 'surfaces': surfaces}

@@ -6,7 +6,7 @@ vanish; a slope stays. The opening has steps as long as the window, so it is smo
 the window.
 
 All steps process strips of rows, one after the other. A pixel is always combined with its
-neighbours in the same order, so strips give bit for bit the ground of the whole raster.
+neighbours in the same order, so strips have bit for bit the ground of the complete raster.
 """
 
 from collections import deque
@@ -24,7 +24,7 @@ _CHUNK = 256
 
 
 def ground_below(heights: np.ndarray, valid: np.ndarray, half: tuple[int, int]) -> np.ndarray:
-    """Return the ground of a whole raster, float32 H×W; see :func:`ground_strips`."""
+    """Return the ground of a complete raster, float32 H×W; see :func:`ground_strips`."""
     ((ground, _),) = ground_strips([(heights, valid)], half)
     return ground
 
@@ -50,21 +50,21 @@ def _with_halo(strips: Iterable[Strip], half: int) -> Iterator[Strip]:
     At the edges of the raster, these rows are not valid.
     """
     waiting: deque[int] = deque()  # row counts of the strips that wait for the rows below them
-    held = None
+    buffered = None
     for strip in chain(strips, [None]):
         if strip is None:
-            held = [np.pad(array, ((0, half), (0, 0))) for array in held]
-        elif held is None:
-            held = [np.pad(array, ((half, 0), (0, 0))) for array in strip]
+            buffered = [np.pad(array, ((0, half), (0, 0))) for array in buffered]
+        elif buffered is None:
+            buffered = [np.pad(array, ((half, 0), (0, 0))) for array in strip]
         else:
-            held = [np.concatenate(arrays) for arrays in zip(held, strip, strict=True)]
+            buffered = [np.concatenate(arrays) for arrays in zip(buffered, strip, strict=True)]
         if strip is not None:
             waiting.append(len(strip[0]))
-        del strip  # ``held`` has a copy
-        while waiting and len(held[0]) >= waiting[0] + 2 * half:
+        del strip  # ``buffered`` has a copy
+        while waiting and len(buffered[0]) >= waiting[0] + 2 * half:
             rows = waiting.popleft()
-            yield tuple(array[: rows + 2 * half] for array in held)
-            held = [array[rows:] for array in held]
+            yield tuple(array[: rows + 2 * half] for array in buffered)
+            buffered = [array[rows:] for array in buffered]
 
 
 def _extreme(
@@ -106,7 +106,7 @@ def _run_sums(values: np.ndarray, length: int) -> np.ndarray:
 
     Sums of 2, 4, 8, … rows are each made of two sums of half as many rows. ``length`` is a sum of
     powers of two, and the sums of so many rows add up to the result. The order of the additions
-    depends only on where a row lies in its run, not on where the strip begins.
+    depends only on the position of a row in its run, not on where the strip begins.
     """
     count = len(values) - length + 1
     result, taken, size = None, 0, 1

@@ -13,7 +13,7 @@ from affine import Affine, dumpsw
 from rasterio.crs import CRS
 
 from depthda.depth.surface.ground import Strip, ground_strips
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.io.files import sha256
 from depthda.io.rasters import open_raster
 
@@ -22,7 +22,7 @@ _STRIP = 1 << 21
 
 
 class SurfaceGrid(NamedTuple):
-    """The size and place of a raster; without a georeference, the transform is the identity."""
+    """The size and position of a raster; without a georeference, the transform is the identity."""
 
     width: int
     height: int
@@ -52,21 +52,23 @@ class Surface:
 
     def identity(self) -> dict[str, object]:
         """Return size and hash of the files. A copy has equal values, a changed file has others."""
-        found = file_identity(self.path)
-        return found if self.terrain is None else found | {'terrain': file_identity(self.terrain)}
+        identity = file_identity(self.path)
+        if self.terrain is not None:
+            identity['terrain'] = file_identity(self.terrain)
+        return identity
 
     def check(self) -> SurfaceGrid:
         """Return the grid; raise a ``UserError`` if no heights could be read."""
         grid = read_grid(self.path)
         if self.terrain is not None:
-            _check_same(self.path, grid, self.terrain, read_grid(self.terrain))
-        self._half(grid)
+            _check_same_grid(self.path, grid, self.terrain, read_grid(self.terrain))
+        self._half_window(grid)
         return grid
 
     def strips(self) -> Iterator[Relief]:
         """Yield the heights from top to bottom; for an opening, two readers read the file."""
         grid = read_grid(self.path)
-        half = self._half(grid)
+        half = self._half_window(grid)
         # With strips of fewer rows than half a window, most of the work would be for the margins.
         rows = max(_STRIP // grid.width, 1, half[0] if half else 0)
         surface = _read(self.path, grid, rows, self.nodata)
@@ -97,15 +99,15 @@ class Surface:
             return tuple(self.window / metres for metres in _pixel_size(self.path, grid))
         return None
 
-    def _half(self, grid: SurfaceGrid) -> tuple[int, int] | None:
+    def _half_window(self, grid: SurfaceGrid) -> tuple[int, int] | None:
         """Return half the window in rows and columns, less the centre; None without an opening."""
         sides = self._window(grid)
         if sides is None:
             return None
         if min(sides) < 3:
             raise UserError(
-                f'the window that finds the ground is {min(sides):.2g} pixels wide in {self.path}, '
-                'and it has to be larger than the largest building: give a larger one.'
+                f'the window that finds the ground is only {min(sides):.2g} pixels wide in '
+                f'{self.path}, but it must be larger than the largest building: use a larger one.'
             )
         # Windows are cut at the edges of the raster. So a larger window than these has no effect.
         limits = 2 * grid.height + 1, 2 * grid.width + 1
@@ -113,12 +115,12 @@ class Surface:
 
 
 def read_grid(path: Path) -> SurfaceGrid:
-    """Read size and place of a raster that holds one band of heights."""
+    """Read size and position of a raster that has one band of heights."""
     with open_raster(path) as raster:
         if raster.count != 1 or np.dtype(raster.dtypes[0]).kind not in 'iuf':
             raise UserError(
-                f'{path} has {raster.count} bands of {raster.dtypes[0]}, and a surface model has '
-                'one band of numbers: leave the file out.'
+                f'{path} has {many(raster.count, "band")} of {raster.dtypes[0]}, but a surface '
+                'model needs one band of real numbers: leave out the file.'
             )
         return SurfaceGrid(raster.width, raster.height, raster.transform, raster.crs)
 
@@ -161,14 +163,14 @@ def _pixel_size(path: Path, grid: SurfaceGrid) -> tuple[float, float]:
     if step.is_identity or (grid.crs is not None and grid.crs.is_geographic):
         fault = 'no georeference' if step.is_identity else 'pixels in degrees'
         raise UserError(
-            f'{path} has {fault}, so a window in metres has no meaning: give it in pixels with '
-            '--window-pixels, or give the file a grid in metres.'
+            f'{path} has {fault}, so a window in metres has no meaning: set it in pixels with '
+            '--window-pixels, or reproject the file to a grid in metres.'
         )
     unit = 1.0 if grid.crs is None else grid.crs.linear_units_factor[1]
     return math.hypot(step.b, step.e) * unit, math.hypot(step.a, step.d) * unit
 
 
-def _check_same(surface: Path, grid: SurfaceGrid, terrain: Path, other: SurfaceGrid) -> None:
+def _check_same_grid(surface: Path, grid: SurfaceGrid, terrain: Path, other: SurfaceGrid) -> None:
     """Refuse a terrain model on another grid: it would be subtracted without an error."""
     transforms = grid.transform, other.transform
     pixel = math.hypot(grid.transform.a, grid.transform.d)

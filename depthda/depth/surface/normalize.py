@@ -1,4 +1,4 @@
-"""Make depth maps of a whole dataset of surface models, all with one range of heights."""
+"""Make depth maps of a dataset of surface models, all with one range of heights."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from depthda.depth.surface.folder import SurfaceFolder
 from depthda.depth.surface.model import Surface
 from depthda.depth.surface.percentiles import coarse_bins, count_coarse, count_fine, percentiles_of
 from depthda.depth.surface.write import Range, Recipe, write_map
-from depthda.errors import UserError, check_count, check_range
+from depthda.errors import UserError, check_count, check_range, many
 from depthda.io.lock import own_folder
 from depthda.io.rasters import limited_cache
 
@@ -39,7 +39,7 @@ class SurfaceSettings:
     percentiles: Range = (0.5, 99.5)  # of all heights of the dataset; they become depth 0 and 1
     value_range: Range | None = None  # heights that become depth 0 and 1, instead of percentiles
     nodata: tuple[float, ...] = ()  # values that are not heights, added to those of the files
-    fill: bool = False  # give pixels without height the nearest height
+    fill: bool = False  # fill pixels without height with the nearest height
     ground: str = 'none'
     window: float | None = None  # side of the opening's window in metres
     window_pixels: int | None = None  # the same in pixels
@@ -48,22 +48,22 @@ class SurfaceSettings:
         low, high = self.percentiles
         if not 0 <= low < high <= 100:
             raise UserError(
-                f'percentiles {low:g} and {high:g} are not a range: give two increasing values '
+                f'percentiles {low:g} and {high:g} are not a range: use two increasing values '
                 'between 0 and 100.'
             )
         check_range('--range', self.value_range)
         if not all(map(math.isfinite, self.nodata)):
-            raise UserError('NaN and infinity are never heights: leave them out of --nodata.')
+            raise UserError('NaN and infinity always count as no-data: leave them out of --nodata.')
         if self.window is not None and not math.isfinite(self.window):
-            raise UserError(f'a window of {self.window:g} m has no meaning: give metres.')
+            raise UserError(f'--window {self.window:g} is not a length: use a number of metres.')
         windows = [w for w in (self.window, self.window_pixels) if w is not None]
         if self.ground != 'opening' and windows:
             advice = 'leave it out, or add --ground opening'
-            raise UserError(f'a window is for --ground opening: {advice}.')
+            raise UserError(f'a window only applies to --ground opening: {advice}.')
         if self.ground == 'opening' and len(windows) != 1:
             raise UserError(
-                '--ground opening needs one window, larger than the largest building: --window '
-                'METRES, or --window-pixels N.'
+                '--ground opening needs exactly one window, larger than the largest building: add '
+                '--window METRES or --window-pixels N.'
             )
 
     @property
@@ -100,22 +100,22 @@ def find_surfaces(heights: Sequence[str], out: Path, terrain: Path | None) -> li
     """List the given GeoTIFFs, and all GeoTIFFs below given folders, sorted by name.
 
     The map of ``FOLDER/a/12.tif`` is ``out/a/12.png`` if FOLDER is given. The folder ``terrain`` of
-    terrain models must not lie among the surface models.
+    terrain models must not be among the surface models.
     """
     if terrain is not None and not terrain.is_dir():
-        advice = '--ground takes none, opening or a folder'
-        raise UserError(f'there is no folder {terrain} of terrain models: {advice}.')
+        advice = '--ground accepts none, opening or a folder'
+        raise UserError(f'the folder of terrain models {terrain} does not exist: {advice}.')
 
     def root_of(path: Path, folder: Path) -> Path:
         if out == folder or path.is_dir() and out.is_relative_to(path):
             raise UserError(
-                f'{out} lies among the surface models of {folder}, where a dataset would find two '
-                'files of one stem: name a folder outside with --out.'
+                f'{out} is among the surface models in {folder}, where a dataset would find two '
+                'files with the same stem: choose a folder elsewhere with --out.'
             )
         if terrain is not None and Path(os.path.abspath(terrain)).is_relative_to(path):
             raise UserError(
-                f'the terrain models of {terrain} would be taken for surface models, because they '
-                f'lie in {path}: put them elsewhere.'
+                f'the terrain models in {terrain} would be mistaken for surface models, because '
+                f'they are inside {path}: move them elsewhere.'
             )
         return out
 
@@ -126,13 +126,13 @@ def find_surfaces(heights: Sequence[str], out: Path, terrain: Path | None) -> li
 def terrain_of(job: Job, folder: Path) -> Path:
     """Return the terrain model in ``folder`` that belongs to a surface model."""
     paths = [folder / f'{job.name}{suffix}' for suffix in _SUFFIXES]
-    found = [path for path in paths if path.is_file()]
-    if len(found) != 1:
+    existing = [path for path in paths if path.is_file()]
+    if len(existing) != 1:
         raise UserError(
-            f'{job.source} has {len(found) or "no"} terrain model{"s" if found else ""} in '
-            f'{folder}: put one there as {job.name}.tif.'
+            f'{job.source} has {len(existing) or "no"} terrain model{"s" if existing else ""} in '
+            f'{folder}: put exactly one there, as {job.name}.tif.'
         )
-    return found[0]
+    return existing[0]
 
 
 def map_surfaces(
@@ -146,7 +146,7 @@ def map_surfaces(
 
     Existing maps of the same files and settings are kept. So a run that was killed can be started
     again, and the result has the same bytes as that of an uninterrupted run. Each of the
-    ``workers`` (threads) holds a few strips of a raster in memory, or with ``fill`` a whole raster.
+    ``workers`` (threads) holds a few strips of a raster in memory, or with ``fill`` all of it.
     """
     check_count('--workers', workers)
     out = Path(out).absolute()
@@ -160,7 +160,8 @@ def map_surfaces(
         warnings.simplefilter('ignore', NotGeoreferencedWarning)
         folder.open()
         with folder.abandoned_on_failure():
-            return _write_maps(folder, jobs, surfaces, settings, partial(_each, workers, progress))
+            in_threads = partial(_in_threads, workers, progress)
+            return _write_maps(folder, jobs, surfaces, settings, in_threads)
 
 
 def _write_maps(
@@ -168,10 +169,10 @@ def _write_maps(
     jobs: list[Job],
     surfaces: list[Surface],
     settings: SurfaceSettings,
-    each: Callable[..., Iterator[Any]],
+    in_threads: Callable[..., Iterator[Any]],
 ) -> MappingResult:
-    found = each('files', lambda surface: (surface.check(), surface.identity()), surfaces)
-    grids, identities = zip(*found, strict=True)
+    checked = in_threads('files', lambda surface: (surface.check(), surface.identity()), surfaces)
+    grids, identities = zip(*checked, strict=True)
     if settings.value_range:
         folder.set_range(*settings.value_range)
     else:
@@ -179,7 +180,7 @@ def _write_maps(
         digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
         # The range is known already if it was computed from exactly these files.
         if folder.range is None or folder.range['surfaces'] != digest:
-            folder.set_range(*_find_range(surfaces, settings.percentiles, each), digest)
+            folder.set_range(*_find_range(surfaces, settings.percentiles, in_threads), digest)
     recipe = Recipe((folder.range['low'], folder.range['high']), settings.fill, folder.key)
     remaining, small = [], []
     for surface, grid, identity, job in zip(surfaces, grids, identities, jobs, strict=True):
@@ -187,32 +188,32 @@ def _write_maps(
             remaining.append((surface, grid, identity, job.map))
         if surface.is_smaller_than_window(grid):
             small.append(job.name)
-    deque(each('maps', lambda task: write_map(*task, recipe), remaining), maxlen=0)
+    deque(in_threads('maps', lambda task: write_map(*task, recipe), remaining), maxlen=0)
     folder.finish()
     return MappingResult(folder.content['maps'], folder.range, len(remaining), small)
 
 
 def _find_range(
-    surfaces: list[Surface], percentiles: Sequence[float], each: Callable[..., Iterator[Any]]
+    surfaces: list[Surface], percentiles: Sequence[float], in_threads: Callable[..., Iterator[Any]]
 ) -> list[float]:
     def total(stage: str, count: Callable) -> Any:
         def counted(surface: Surface) -> Any:
             return sum(count(strip.heights[strip.valid]) for strip in surface.strips())
 
-        return sum(each(stage, counted, surfaces))
+        return sum(in_threads(stage, counted, surfaces))
 
     coarse = total('heights', count_coarse)
     if not coarse.sum():
         raise UserError(
-            f'none of the {len(surfaces)} surface models holds a height, all is no-data: check '
-            f'{surfaces[0].path}, and --nodata.'
+            f'no heights were found in {many(len(surfaces), "surface model")}, only no-data: check '
+            f'{surfaces[0].path} and --nodata.'
         )
     bins = coarse_bins(coarse, percentiles)
     fine = total('percentiles', lambda heights: count_fine(heights, bins))
     return percentiles_of(coarse, fine, bins, percentiles)
 
 
-def _each(
+def _in_threads(
     workers: int, progress: Progress, stage: str, function: Callable[[Any], Any], items: list
 ) -> Iterator[Any]:
     """Yield ``function(item)`` in the order of the items, computed in ``workers`` threads.

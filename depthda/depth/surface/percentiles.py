@@ -77,5 +77,5 @@ def _position(coarse: np.ndarray, percentile: float) -> float:
 def _locate(counts: np.ndarray, rank: int) -> tuple[int, int]:
     """Return the bin that holds the height of this rank, and how many heights precede the bin."""
     ends = counts.cumsum()
-    found = int(np.searchsorted(ends, rank, side='right'))
-    return found, int(ends[found] - counts[found])
+    bin_ = int(np.searchsorted(ends, rank, side='right'))
+    return bin_, int(ends[bin_] - counts[bin_])

@@ -7,39 +7,39 @@ from typing import Any
 
 from depthda.depth.maps import clipping_warning
 from depthda.depth.surface.normalize import MappingResult
-from depthda.errors import first_names
+from depthda.errors import first_names, many
 
 Entries = Mapping[str, Mapping[str, Any]]  # entries of the manifest by name
 
 _names = partial(first_names, limit=5)
 
 
-def describe(done: MappingResult, out: str | Path, filled: bool = False) -> list[str]:
-    """Return the lines of the report; each warning is a line."""
-    maps, low, high = done.maps, done.range['low'], done.range['high']
+def describe(result: MappingResult, out: str | Path, filled: bool = False) -> list[str]:
+    """Return the lines of the report; each warning is one line."""
+    maps, low, high = result.maps, result.range['low'], result.range['high']
     origin = ''
-    if percentiles := done.range['percentiles']:
+    if percentiles := result.range['percentiles']:
         origin = ' (percentiles {:g} and {:g} of all heights)'.format(*percentiles)
     lines = [
-        f'{out}: {len(maps):,} depth maps, {done.written:,} of them made now',
+        f'{out}: {many(len(maps), "depth map")}, {result.written:,} of them written by this run',
         f'range: {low:.2f} is depth 0 and {high:.2f} is depth 1{origin}',
         *_shares(maps, filled),
     ]
     flat = [name for name, entry in maps.items() if not entry['relief']]
     if 2 * len(flat) >= len(maps):
-        unit, swapped = 'whether all are in the same unit', ''
+        swapped = ''
         if _have_terrain(maps, flat):
-            swapped = ', and whether the surface models and the terrain models are swapped'
+            swapped = ', and that the surface models and the terrain models are not swapped'
         lines.append(
-            f'warning: {len(flat)} of {len(maps)} maps are flat, below 1 % of the range '
-            f'({_names(flat)}): check the files, {"" if swapped else "and "}{unit}{swapped}'
+            f'warning: the heights in {len(flat)} of {len(maps)} maps ({_names(flat)}) span less '
+            f'than 1 % of the range: check that all files use the same unit{swapped}'
         )
     elif flat:
         lines.append(f'without relief: {_names(flat)}')
-    if small := done.smaller_than_window:
+    if small := result.smaller_than_window:
         lines.append(
-            f'warning: the window is larger than the picture in {_names(small)}, so hills are '
-            'subtracted as well: give a smaller window, or larger pictures'
+            f'warning: the window is larger than the raster in {_names(small)}, so hills are '
+            'subtracted as well: use a smaller window, or larger rasters'
         )
     known = _sum(maps, 'pixels') - _sum(maps, 'no_height')
     clipped = _sum(maps, 'clipped_low') + _sum(maps, 'clipped_high')
@@ -57,13 +57,13 @@ def describe(done: MappingResult, out: str | Path, filled: bool = False) -> list
 def _shares(maps: Entries, filled: bool) -> Iterator[str]:
     pixels, absent = _sum(maps, 'pixels'), _sum(maps, 'no_height')
     files = sum(entry['no_height'] > 0 for entry in maps.values())
-    now = f': {"the nearest height" if filled else "no depth"} now' if absent else ''
-    yield f'no height: {_share(absent, pixels)} of all pixels, in {files:,} files{now}'
+    now = f' (now {"with the nearest height" if filled else "without depth"})' if absent else ''
+    yield f'no height: {_share(absent, pixels)} of all pixels, in {many(files, "file")}{now}'
     known = pixels - absent
     below, above = (_share(_sum(maps, f'clipped_{end}'), known) for end in ('low', 'high'))
     yield f'clipped: {below} of the heights were below the range and {above} above it'
     if under := _sum(maps, 'below_ground'):
-        yield f'below the ground: {_share(under, known)} of the heights, which are 0 now'
+        yield f'below the ground: {_share(under, known)} of the heights, which became 0'
 
 
 def _suspects(maps: Entries) -> Iterator[str]:
@@ -73,7 +73,7 @@ def _suspects(maps: Entries) -> Iterator[str]:
         if entry['suspect'] is not None:
             suspects.setdefault(entry['suspect'], []).append(name)
     for value, names in sorted(suspects.items()):
-        terrain = ' or the terrain models below' if _have_terrain(maps, names) else ''
+        terrain = ' or in their terrain models' if _have_terrain(maps, names) else ''
         yield (
             f'warning: {value:g} counts as a height in {_names(names)}{terrain}: if it means '
             f'no-data, run again with --nodata={value!r} and another --out'
@@ -88,5 +88,5 @@ def _sum(maps: Entries, key: str) -> int:
     return sum(entry[key] for entry in maps.values())
 
 
-def _share(part: int, whole: int) -> str:
-    return f'{100 * part / whole:.2f} %' if whole else 'none'
+def _share(part: int, total: int) -> str:
+    return f'{100 * part / total:.2f} %' if total else 'none'

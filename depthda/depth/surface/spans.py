@@ -27,28 +27,28 @@ class Span(NamedTuple):
     clipped: int
 
 
-def whole_range(spans: dict[File, Span]) -> Range:
+def combined_range(spans: dict[File, Span]) -> Range:
     """Return the lowest and the highest height of all files."""
     lows, highs, *_ = zip(*spans.values(), strict=True)
     return min(lows), max(highs)
 
 
 def height_spans(
-    rasters: Sequence[File], given: Range | None, option: str, pool, progress: Callable, report
+    rasters: Sequence[File], limits: Range | None, option: str, pool, progress: Callable, report
 ) -> dict[File, Span]:
-    """Read the span of each raster that holds a height.
+    """Read the span of each raster that has a height.
 
-    A range that the user has ``given`` with ``option`` is checked against all heights.
+    The ``limits`` that the user set with ``option`` are checked against all heights.
     """
-    work = partial(height_span, option=option, given=given)
-    found = each_done(work, rasters, pool, partial(progress, 'heights'))
-    spans = {raster: span for raster, span in found if span}
-    if given and spans:
-        low, high = whole_range(spans)
-        if low >= given[1] or high <= given[0]:
+    work = partial(height_span, option=option, limits=limits)
+    results = each_done(work, rasters, pool, partial(progress, 'heights'))
+    spans = {raster: span for raster, span in results if span}
+    if limits and spans:
+        low, high = combined_range(spans)
+        if low >= limits[1] or high <= limits[0]:
             raise UserError(
-                f'all heights are {low:g} to {high:g}, so {option} {given[0]:g} {given[1]:g} would '
-                'map all to one depth: give a range in the unit of the files'
+                f'the heights span {low:g} to {high:g}, so {option} {limits[0]:g} {limits[1]:g} '
+                'would map all of them to one depth: use a range in the unit of the files'
             )
         _, _, known, clipped = map(sum, zip(*spans.values(), strict=True))
         for line in clipping_warning(clipped, known, 'heights', option):
@@ -56,13 +56,13 @@ def height_spans(
     return spans
 
 
-def height_span(path: File, option: str, given: Range | None = None) -> Span | None:
-    """Read the span of a raster, a strip at a time; None if it holds no height.
+def height_span(path: File, option: str, limits: Range | None = None) -> Span | None:
+    """Read the span of a raster, a strip at a time; None if it has no height.
 
     A height that looks like undeclared no-data is refused, because it would squeeze all other
-    heights into a small range of depth. With a range that the user has ``given``, values inside
-    this range are accepted as heights, and outliers are clipped. But typical no-data values outside
-    this range are still refused, because they would become depth 0 or 1.
+    heights into a small range of depth. With ``limits`` that the user set, values inside them are
+    accepted as heights, and outliers are clipped. But typical no-data values outside the limits are
+    still refused, because they would become depth 0 or 1.
     """
     low, high, counts, clipped = np.inf, -np.inf, 0, 0
     with open_source(path) as raster:
@@ -74,16 +74,16 @@ def height_span(path: File, option: str, given: Range | None = None) -> Span | N
             if known.size:
                 low, high = min(low, float(known.min())), max(high, float(known.max()))
                 counts = counts + count_coarse(known)
-                if given:
-                    clipped += int(np.sum((known < given[0]) | (known > given[1])))
+                if limits:
+                    clipped += int(np.sum((known < limits[0]) | (known > limits[1])))
     if low > high:
         return None
-    outside = [end for end in (low, high) if given and not given[0] <= end <= given[1]]
-    suspect = typical_no_data(outside) if given else suspect_height(counts, low, high)
+    outside = [end for end in (low, high) if limits and not limits[0] <= end <= limits[1]]
+    suspect = typical_no_data(outside) if limits else suspect_height(counts, low, high)
     if suspect is not None:
         raise UserError(
-            f'{path} has the height {suspect:g}, which looks like no-data that the file does not '
-            f'declare: declare it in every such file (rio edit-info --nodata={suspect!r} FILE), '
-            f'or give a {option} LOW HIGH that includes it if it is a height'
+            f'{path} has the height {suspect:g}, which looks like undeclared no-data: declare it '
+            f'in every such file (rio edit-info --nodata={suspect!r} FILE), or, if it is a height, '
+            f'set {option} LOW HIGH to a range that includes it'
         )
     return Span(low, high, int(counts.sum()), clipped)

@@ -18,7 +18,7 @@ from depthda.io.png import png_strips
 
 Range = tuple[float, float]
 
-_ROWS = 64  # rows converted at once, because float64 takes four times the memory of uint16
+_ROWS = 64  # rows converted at once, because float64 needs four times the memory of uint16
 _FLAT_SPAN = 655  # a map whose codes span no more than this (1 % of the range) is flat
 
 
@@ -27,8 +27,8 @@ class Recipe:
     """The settings that decide a map, apart from its surface model."""
 
     value_range: Range  # heights that become depth 0 and 1; heights outside are clipped
-    fill: bool  # give pixels without height the nearest height; needs the whole map in memory
-    key: str  # identifies all settings in the note of each map
+    fill: bool  # fill pixels without height with the nearest height; needs the map in memory
+    key: str  # hash of all settings, for the note of each map
 
 
 def write_map(

@@ -42,7 +42,7 @@ def pixels(seed=0, bits=8):
 
 def test_a_refused_run_leaves_nothing_and_the_advised_one_works(run, tmp_path):
     tifffile.imwrite(tmp_path / 'in/a.tif', pixels(bits=12), photometric='rgb')
-    with pytest.raises(UserError, match='values of type uint16, and the network takes 8 bits'):
+    with pytest.raises(UserError, match='values of type uint16, but the network needs 8 bits'):
         run()
     assert not (tmp_path / 'out').exists()
     assert run(value_range=(0, 4095)) == []
@@ -55,17 +55,15 @@ def test_a_value_range_that_clips_most_values(run, tmp_path, span):
     values = pixels(bits=12) // 2 + 1000
     tifffile.imwrite(tmp_path / 'in/a.tif', values, photometric='rgb')
     assert run(value_range=span) == [
-        'warning: most values are outside --value-range, and clipped: choose another',
-        'warning: 1 image of one colour (a.tif): check whether they show anything',
+        'warning: most values are outside --value-range and are clipped: choose another range',
+        'warning: 1 image with a single colour (a.tif): check the images',
     ]
 
 
 def test_images_of_one_colour(run, tmp_path):
     for name in 'ab':
         Image.new('RGB', (70, 70), (9, 8, 7)).save(tmp_path / f'in/{name}.png')
-    assert run() == [
-        'warning: 2 images of one colour (a.png, b.png): check whether they show anything'
-    ]
+    assert run() == ['warning: 2 images with a single colour (a.png, b.png): check the images']
 
 
 def test_weights_that_return_one_depth(run, tmp_path, monkeypatch):
@@ -73,27 +71,27 @@ def test_weights_that_return_one_depth(run, tmp_path, monkeypatch):
     monkeypatch.setattr(
         DepthEstimator, 'whole', lambda self, inputs, sizes: [np.ones(s, np.float32) for s in sizes]
     )
-    assert run() == ['warning: 1 map of one depth (a.png): check the images and the weights']
+    assert run() == ['warning: 1 map with a single depth (a.png): check the images and the weights']
 
 
 def test_a_tiff_with_a_palette(run, tmp_path):
     colours = np.zeros((3, 256), np.uint16)
     path = tmp_path / 'in/a.tif'
     tifffile.imwrite(path, pixels()[..., 0], photometric='palette', colormap=colours)
-    with pytest.raises(UserError, match='is a picture with a palette: save it as red, green, blue'):
+    with pytest.raises(UserError, match='a.tif has a palette: save it as red, green, blue'):
         run()
     assert not (tmp_path / 'out').exists()
 
 
-def masks(folder, *values):
-    """Write a label mask with each list of values."""
-    for index, some in enumerate(values):
-        labels = np.random.default_rng(index).choice(np.uint8(some), (70, 70))
+def label_maps(folder, *values):
+    """Write a label map with each list of values."""
+    for index, choices in enumerate(values):
+        labels = np.random.default_rng(index).choice(np.uint8(choices), (70, 70))
         Image.fromarray(labels).save(folder / f'{index}.{"png" if index % 2 else "tif"}')
 
 
 @pytest.mark.parametrize(
-    'values, named',
+    'values, listed',
     [
         (([0, 1, 2, 255], [1, 3]), '0, 1, 2, 3, 255'),
         (([7], [7, 8]), '7, 8'),
@@ -101,38 +99,38 @@ def masks(folder, *values):
         (([0, 255],) * 20, '0, 255'),
     ],
 )
-def test_label_masks_in_place_of_images(run, tmp_path, values, named):
-    masks(tmp_path / 'in', *values)
+def test_label_maps_in_place_of_images(run, tmp_path, values, listed):
+    label_maps(tmp_path / 'in', *values)
     assert refusal(run) == (
-        f'{tmp_path}/in holds label masks (one band with the values {named}), not images: give the '
-        'folder of the images.'
+        f'{tmp_path}/in contains label maps (one band with the values {listed}), not images: '
+        'choose the folder of the images.'
     )
     assert not (tmp_path / 'out').exists()
 
 
-def test_a_folder_of_masks_among_folders_of_images(run, tmp_path):
+def test_a_folder_of_label_maps_among_folders_of_images(run, tmp_path):
     for name in ('images', 'masks'):
         (tmp_path / 'in' / name).mkdir()
     Image.fromarray(pixels()).save(tmp_path / 'in/images/a.png')
-    masks(tmp_path / 'in/masks', [0, 1])
-    with pytest.raises(UserError, match='in/masks holds label masks'):
+    label_maps(tmp_path / 'in/masks', [0, 1])
+    with pytest.raises(UserError, match='in/masks contains label maps'):
         run()
 
 
-def test_grey_images_are_not_label_masks(run, tmp_path):
+def test_grey_images_are_not_label_maps(run, tmp_path):
     grey = pixels()[..., 0]
     for index, values in enumerate((grey, grey // 8 + 20, grey.astype(np.uint16) % 3)):
-        place = tmp_path / f'in/{index}'
-        place.mkdir()
-        Image.fromarray(values).save(place / 'a.png')
+        folder = tmp_path / f'in/{index}'
+        folder.mkdir()
+        Image.fromarray(values).save(folder / 'a.png')
     with pytest.raises(UserError, match='2/a.png has values of type uint16'):
         run()
     (tmp_path / 'in/2/a.png').unlink()
     assert run() == []
 
 
-def test_a_value_range_says_that_few_values_are_brightness(run, tmp_path):
-    masks(tmp_path / 'in', range(20))
+def test_with_a_value_range_few_values_are_brightness(run, tmp_path):
+    label_maps(tmp_path / 'in', range(20))
     assert run(value_range=(0, 20)) == []
 
 
@@ -140,5 +138,5 @@ def test_a_value_range_says_that_few_values_are_brightness(run, tmp_path):
 def test_a_name_that_is_a_path(tmp_path, name):
     Image.new('RGB', (9, 9)).save(tmp_path / 'a.png')
     assert refusal(find_jobs, [str(tmp_path)], None, name) == (
-        f'--name {name!r} is not the name of a folder: give one without slashes.'
+        f'--name {name!r} is not a folder name: use a name without slashes.'
     )

@@ -108,11 +108,11 @@ def test_where_a_batch_goes_through_together_a_restart_repeats_the_batches(
     estimator, images, tmp_path, monkeypatch
 ):
     # As on a GPU, where depth depends slightly on the other images of the batch; here strongly.
-    alone = DepthEstimator.whole
+    one_by_one = DepthEstimator.whole
 
     def together(self, inputs, sizes):
         trace = np.float32(sum(float(image.mean()) for image in inputs))
-        return [depth + trace for depth in alone(self, inputs, sizes)]
+        return [depth + trace for depth in one_by_one(self, inputs, sizes)]
 
     monkeypatch.setattr(DepthEstimator, 'batched', True)
     monkeypatch.setattr(DepthEstimator, 'whole', together)
@@ -126,7 +126,7 @@ def test_where_a_batch_goes_through_together_a_restart_repeats_the_batches(
     assert contents(tmp_path / 'killed') == expected
 
 
-def test_truncated_and_foreign_maps_are_made_again_and_good_ones_kept(
+def test_truncated_and_other_maps_are_made_again_and_good_ones_kept(
     clean, estimator, images, tmp_path
 ):
     settings, expected = clean
@@ -149,17 +149,17 @@ def test_processes_share_the_images(clean, estimator, images, tmp_path, monkeypa
     # Two threads, which wait for each other as two processes do.
     meeting = threading.Barrier(2, timeout=60)
     monkeypatch.setattr(Shard, 'wait', lambda self: meeting.wait())
-    found = {}
+    summaries = {}
 
     def work(rank):
-        found[rank] = run(estimator, images, tmp_path, settings, shard=Shard(rank, 2))
+        summaries[rank] = run(estimator, images, tmp_path, settings, shard=Shard(rank, 2))
 
     threads = [threading.Thread(target=work, args=(rank,)) for rank in (1, 0)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [found[rank].written for rank in (0, 1)] == [4, 4]
+    assert [summaries[rank].written for rank in (0, 1)] == [4, 4]
     assert contents(tmp_path) == expected
 
 
@@ -246,7 +246,7 @@ def test_depth_that_is_not_finite_is_an_error(estimator, images, tmp_path, monke
     monkeypatch.setattr(
         DepthEstimator, 'whole', lambda self, inputs, sizes: [np.full(s, np.nan) for s in sizes]
     )
-    with pytest.raises(UserError, match='no finite depth for .*png: try --amp off'):
+    with pytest.raises(UserError, match='depth that is not finite for .*png: try --amp off'):
         run(estimator, images, tmp_path)
     assert not list(tmp_path.rglob('*.png'))
 
@@ -258,9 +258,9 @@ def test_depth_that_is_not_finite_is_an_error(estimator, images, tmp_path, monke
         ({'workers': 0}, '--workers 0: use 1 or more'),
         ({'mode': 'half'}, "mode 'half' is unknown: use whole or tiled"),
         ({'tile': 500}, 'add --mode tiled'),
-        ({'mode': 'tiled', 'tile': 3}, 'take 32 or more'),
-        ({'overlap': 0.3}, '--overlap is about tiles: add --mode tiled'),
-        ({'mode': 'tiled', 'overlap': 0.7}, 'overlap of 0.7'),
+        ({'mode': 'tiled', 'tile': 3}, '--tile 3 is too small: use 32 pixels or more'),
+        ({'overlap': 0.3}, '--overlap only applies to tiles: add --mode tiled'),
+        ({'mode': 'tiled', 'overlap': 0.7}, '--overlap 0.7 is out of range'),
     ],
 )
 def test_invalid_settings_are_refused(settings, message):

@@ -55,13 +55,13 @@ def test_whole_images_have_the_depth_of_the_transformers_pipeline(folder, tiny, 
     )
     reference = network(Image.fromarray(image))
     expected = reference['predicted_depth'].numpy()
-    (found,) = tiny.whole([tiny.preprocessing(image)], [size])
-    assert found.shape == size and expected.std() > 0.1
-    assert spearmanr(found.ravel(), expected.ravel()).statistic > 0.9999
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    (depth,) = tiny.whole([tiny.preprocessing(image)], [size])
+    assert depth.shape == size and expected.std() > 0.1
+    assert spearmanr(depth.ravel(), expected.ravel()).statistic > 0.9999
+    np.testing.assert_allclose(depth, expected, atol=1e-5)
     # Scaled from minimum to maximum, it is the picture that the pipeline makes.
     picture = np.asarray(reference['depth'], float)
-    scaled = (found - found.min()) / (found.max() - found.min()) * 255
+    scaled = (depth - depth.min()) / (depth.max() - depth.min()) * 255
     assert np.abs(scaled - picture).max() < 1.01
 
 
@@ -82,10 +82,10 @@ def test_other_images_of_a_batch_change_no_bit_on_the_cpu(tiny):
 def test_bfloat16_does_not_leave_steps_in_the_depth(folder, tiny):
     image = tiny.preprocessing(noise(70, 70))
     (exact,) = tiny.whole([image], [(70, 70)])
-    (found,) = DepthEstimator.load(str(folder), bf16=True).whole([image], [(70, 70)])
-    assert 0 < np.abs(found - exact).max() < 0.2 * np.ptp(exact)
+    (rounded,) = DepthEstimator.load(str(folder), bf16=True).whole([image], [(70, 70)])
+    assert 0 < np.abs(rounded - exact).max() < 0.2 * np.ptp(exact)
     # As many levels as pixels, except those that the last activation set to 0.
-    assert len(np.unique(found)) > 0.95 * (found > 0).sum() > 1000
+    assert len(np.unique(rounded)) > 0.95 * (rounded > 0).sum() > 1000
     with torch.inference_mode(), torch.autocast('cpu', torch.bfloat16):
         plain = tiny.model(image[None]).predicted_depth
     assert len(plain.unique()) < 0.6 * (plain > 0).sum()  # with the head in bfloat16
@@ -98,9 +98,9 @@ def test_the_gpu_returns_the_depth_of_the_cpu(folder, tiny):
     exact = np.stack(tiny.whole(images, sizes))
     for bf16, error in ((False, 0.01), (True, 0.2)):
         gpu = DepthEstimator.load(str(folder), 'cuda', bf16)
-        found = np.stack(gpu.whole(images, sizes))
-        assert np.abs(found - exact).max() < error * np.ptp(exact)
-        np.testing.assert_array_equal(found, np.stack(gpu.whole(images, sizes)))
+        depth = np.stack(gpu.whole(images, sizes))
+        assert np.abs(depth - exact).max() < error * np.ptp(exact)
+        np.testing.assert_array_equal(depth, np.stack(gpu.whole(images, sizes)))
 
 
 def test_the_error_of_a_batch_that_does_not_fit_names_what_to_lower(folder, monkeypatch):
@@ -110,14 +110,16 @@ def test_the_error_of_a_batch_that_does_not_fit_names_what_to_lower(folder, monk
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(estimator.model, 'forward', full)
-    with pytest.raises(UserError, match='batch of 1 images of 70×70 does not fit .*--batch-size'):
+    with pytest.raises(
+        UserError, match='batch of 1 image of 70×70 pixels does not fit .*--batch-size'
+    ):
         estimator.whole([estimator.preprocessing(noise(70, 70))], [(70, 70)])
 
 
 def test_the_size_of_the_network_can_be_chosen(folder):
     larger = DepthEstimator.load(str(folder), size=98)
     assert larger.preprocessing(noise(200, 200)).shape == (3, 98, 98)
-    with pytest.raises(UserError, match='size 100 is not made of whole patches'):
+    with pytest.raises(UserError, match='size 100 does not fit the patches'):
         DepthEstimator.load(str(folder), size=100)
 
 
@@ -224,7 +226,7 @@ def test_the_batch_size_of_tiles_changes_nothing(tiny, workers):
 
 
 def test_tiles_larger_than_the_network_size_are_shrunk(tiny, workers):
-    # Each tile is halved, so structure of two pixels is lost and the rest stays.
+    # Each tile is halved, so structure of two pixels is lost, and larger structure stays.
     image = noise(280, 280).repeat(2, 0).repeat(2, 1)[:280, :280]
     halved = np.asarray(Image.fromarray(image).resize((140, 140), Image.BICUBIC))
     large = tiny.tiled(image, TileGrid(280, 280, 2 * SIDE, 36), 4, workers)
@@ -235,14 +237,16 @@ def test_tiles_larger_than_the_network_size_are_shrunk(tiny, workers):
 
 def test_a_metric_model_and_another_kind_of_model_are_refused(tmp_path):
     save_tiny(tmp_path / 'metric', depth_estimation_type='metric')
-    with pytest.raises(UserError, match='metric Depth Anything, whose output grows with'):
+    with pytest.raises(UserError, match='metric Depth Anything model, whose output increases'):
         DepthEstimator.load(str(tmp_path / 'metric'))
     save_tiny(tmp_path / 'other')
     config = (tmp_path / 'other/config.json').read_text()
     (tmp_path / 'other/config.json').write_text(
         config.replace('"model_type": "depth_anything"', '"model_type": "dpt"')
     )
-    with pytest.raises(UserError, match="^The weights '.*other' are of a dpt model, not of Depth"):
+    with pytest.raises(
+        UserError, match="^The weights '.*other' are for a dpt model, not for Depth"
+    ):
         DepthEstimator.load(str(tmp_path / 'other'))
 
 

@@ -55,9 +55,9 @@ def test_four_bands_need_a_choice(tmp_path, name):
         Image.fromarray(image, 'RGBA').save(tmp_path / name)
     else:
         write_tiff(tmp_path / name, image)
-    for ask in (OpticalReader().read, lambda path: OpticalReader().sizes([path])):
+    for check in (OpticalReader().read, lambda path: OpticalReader().sizes([path])):
         with pytest.raises(UserError, match='has 4 bands, .* with --bands 1 2 3'):
-            ask(tmp_path / name)
+            check(tmp_path / name)
     read, _ = OpticalReader(bands=(4, 1, 2)).read(tmp_path / name)
     np.testing.assert_array_equal(read, image[..., [3, 0, 1]])
     with pytest.raises(UserError, match='has 4 bands and no band 5'):
@@ -94,7 +94,7 @@ def test_pixels_without_data_are_marked(tmp_path):
     assert np.argwhere(~valid).tolist() == [[7, 8]] and read[7, 8, 1] == 0
 
 
-def test_a_turned_jpeg_is_read_as_in_training(tmp_path):
+def test_a_jpeg_with_an_orientation_tag_is_read_as_in_training(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     path = tmp_path / 'a.jpg'
@@ -112,9 +112,9 @@ def test_another_file_with_an_orientation_tag_is_refused(tmp_path, kind):
     exif[0x0112] = 3
     Image.new('RGB', (8, 6)).save(path, exif=exif)
     assert refusal(OpticalReader().read, path) == (
-        f'{path} is turned by its orientation tag (3), which some tools follow and others do not: '
-        'save it upright (mogrify -auto-orient FILE) and check that image, label and depth lie the '
-        'same way'
+        f'{path} has an orientation tag (3), which some tools follow and others ignore: save it '
+        'upright (mogrify -auto-orient FILE), and check that image, label and depth have the same '
+        'orientation'
     )
 
 
@@ -123,7 +123,7 @@ def test_a_broken_image_is_named(tmp_path, name):
     Image.fromarray(pixels()).save(tmp_path / name)
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[: len(content) // 2])
-    with pytest.raises(UserError, match=f'{name} cannot be read.*: (replace|write)'):
+    with pytest.raises(UserError, match=f'{name} cannot be read.*: (replace|export)'):
         reader = OpticalReader()
         reader.sizes([tmp_path / name])
         reader.read(tmp_path / name)
@@ -134,7 +134,10 @@ def test_a_broken_image_is_named(tmp_path, name):
 
 @pytest.mark.parametrize(
     'settings, message',
-    [({'bands': (0, 1, 2)}, 'from 1'), ({'value_range': (5, 5)}, 'LOW < HIGH')],
+    [
+        ({'bands': (0, 1, 2)}, '--bands 0 1 2: band numbers start at 1'),
+        ({'value_range': (5, 5)}, 'LOW < HIGH'),
+    ],
 )
 def test_invalid_settings_are_refused(settings, message):
     with pytest.raises(UserError, match=message):

@@ -84,13 +84,13 @@ def test_only_a_finished_map_of_these_settings_counts(tmp_path):
 
 def test_maps_of_other_settings_or_without_manifest_are_refused(tmp_path):
     begun(tmp_path / 'a')
-    with pytest.raises(UserError, match='mode "whole", and "tiled" is asked for: name another'):
+    with pytest.raises(UserError, match='mode "whole", but this run uses "tiled": choose another'):
         folder(tmp_path / 'a', mode='tiled').open()
     with pytest.raises(UserError, match=r'other weights \(owner/name\)'):
         folder(tmp_path / 'a', weights='other', about={'model': 'other'}).open()
     (tmp_path / 'b/deep').mkdir(parents=True)
     cv2.imwrite(str(tmp_path / 'b/deep/x.png'), np.ones((2, 2), np.uint16))
-    with pytest.raises(UserError, match=r'holds other files \(x.png\), and no depth_maps.json'):
+    with pytest.raises(UserError, match=r'contains other files \(x.png\), but no depth_maps.json'):
         folder(tmp_path / 'b').open()
 
 
@@ -106,7 +106,7 @@ def test_the_map_of_another_image_is_refused(tmp_path):
     maps.save('x', depth(), IMAGE)
     before = path.read_bytes()
     assert refusal(maps.is_done, 'x', (20, 30), other) == (
-        f'{path} is the map of another image than {other}: name another folder with --out or '
+        f'{path} is the map of a different image than {other}: choose another folder with --out or '
         '--name, or remove the map.'
     )
     assert path.read_bytes() == before

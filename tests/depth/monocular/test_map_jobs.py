@@ -19,13 +19,13 @@ def maps(jobs, root):
     return [job.map.relative_to(root).as_posix() for job in jobs]
 
 
-def test_without_out_maps_lie_where_the_datasets_look(tmp_path):
+def test_without_out_maps_are_where_the_datasets_look(tmp_path):
     images = ['Train/Urban/images_png/1.png', 'Train/Rural/images_png/2.png']
     touch(tmp_path, *images, 'Train/Urban/masks_png/1.png', 'Train/Rural/masks_png/2.png')
     folders = sorted(map(str, tmp_path.glob('*/*/images_png')))
     jobs = find_jobs(folders, None, 'some-model')
-    found = ['Train/Rural/rdepth/some-model/2.png', 'Train/Urban/rdepth/some-model/1.png']
-    assert maps(jobs, tmp_path) == found
+    expected = ['Train/Rural/rdepth/some-model/2.png', 'Train/Urban/rdepth/some-model/1.png']
+    assert maps(jobs, tmp_path) == expected
     for job in jobs:
         touch(tmp_path, job.map)
     data = LoveDARGBD(
@@ -52,8 +52,8 @@ def test_out_keeps_the_tree_below_each_folder(tmp_path):
 
 def test_an_image_given_twice_counts_once(tmp_path):
     touch(tmp_path / 'in', 'x.png', 'y.png')
-    given = [str(tmp_path / 'in'), str(tmp_path / 'in/../in/x.png')]
-    assert len(find_jobs(given, None, 'm')) == 2
+    paths = [str(tmp_path / 'in'), str(tmp_path / 'in/../in/x.png')]
+    assert len(find_jobs(paths, None, 'm')) == 2
 
 
 @pytest.mark.parametrize(
@@ -69,27 +69,27 @@ def test_maps_have_the_names_used_in_the_configs(model, name):
 
 
 @pytest.mark.parametrize(
-    'files, given, out, message',
+    'files, paths, out, message',
     [
         (['in/x.tif', 'in/x.png'], ['in'], 'out', 'x.png and .*x.tif would both write'),
         (['a/x.png', 'b/x.png'], ['a', 'b'], 'out', 'would both write'),
-        (['in/x.png'], ['in'], 'in', 'lies in the folder of the images'),
-        (['in/x.png'], ['in'], 'in/deep', 'lies in the folder of the images'),
+        (['in/x.png'], ['in'], 'in', 'is inside the image folder'),
+        (['in/x.png'], ['in'], 'in/deep', 'is inside the image folder'),
         (['in/x.png', 'out'], ['in'], 'out', 'out is a file'),
         (['in/x.png', 'out'], ['in'], 'out/deep', 'out is a file'),
-        (['in/notes.txt'], ['in'], 'out', 'in holds no image'),
-        ([], ['in'], 'out', 'there is no image or folder .*in'),
-        (['notes.txt'], ['notes.txt'], 'out', 'notes.txt has an unknown suffix'),
-        (['in/masks_png/x.png'], ['in'], 'out', 'masks_png holds labels or depth'),
-        (['in/depth_maps.json', 'in/x.png'], ['in'], 'out', 'holds depth maps, not images'),
-        (['a/x.tif', 'b/x.png'], ['a/x.tif', 'b'], 'b/../b', 'lies in the folder'),
+        (['in/notes.txt'], ['in'], 'out', 'in contains no image'),
+        ([], ['in'], 'out', 'the image or folder .*in does not exist'),
+        (['notes.txt'], ['notes.txt'], 'out', 'notes.txt has an unsupported suffix'),
+        (['in/masks_png/x.png'], ['in'], 'out', 'masks_png contains labels or depth'),
+        (['in/depth_maps.json', 'in/x.png'], ['in'], 'out', 'contains depth maps, not images'),
+        (['a/x.tif', 'b/x.png'], ['a/x.tif', 'b'], 'b/../b', 'is inside the image folder'),
     ],
 )
-def test_mistakes_are_refused_before_any_work(tmp_path, monkeypatch, files, given, out, message):
+def test_mistakes_are_refused_before_any_work(tmp_path, monkeypatch, files, paths, out, message):
     touch(tmp_path, *files)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=message):
-        find_jobs(given, out, 'm')
+        find_jobs(paths, out, 'm')
 
 
 def test_a_map_never_overwrites_an_image(tmp_path):

@@ -20,8 +20,8 @@ def dsm(tmp_path):
 
 
 def warnings(source, out, **settings):
-    done = map_surfaces([str(source)], out, SurfaceSettings(**settings))
-    return [line for line in describe(done, out) if line.startswith('warning')]
+    result = map_surfaces([str(source)], out, SurfaceSettings(**settings))
+    return [line for line in describe(result, out) if line.startswith('warning')]
 
 
 @pytest.mark.parametrize('value', [3.4e38, -3.4e38, np.finfo(np.float32).max])
@@ -37,7 +37,7 @@ def test_no_data_of_a_terrain_model_is_a_warning(tmp_path, dsm):
     for number in range(2):
         write_surface(tmp_path / f'dtm/a{number}.tif', np.full((40, 50), -9999, np.float32))
     assert warnings(dsm, tmp_path / 'out', ground=str(tmp_path / 'dtm')) == [
-        'warning: -9999 counts as a height in a0, a1 or the terrain models below: if it means '
+        'warning: -9999 counts as a height in a0, a1 or in their terrain models: if it means '
         'no-data, run again with --nodata=-9999.0 and another --out'
     ]
 
@@ -45,7 +45,7 @@ def test_no_data_of_a_terrain_model_is_a_warning(tmp_path, dsm):
 @pytest.mark.parametrize('out', ['out', 'deep/er/out'])
 def test_a_refused_run_leaves_nothing(tmp_path, dsm, out):
     write_surface(dsm / 'a1.tif', np.full((40, 50), 1 + 1j, np.complex64))
-    with pytest.raises(UserError, match='a1.tif has 1 bands of complex64'):
+    with pytest.raises(UserError, match='a1.tif has 1 band of complex64'):
         warnings(dsm, tmp_path / out)
     assert [path.name for path in tmp_path.iterdir()] == ['dsm']
 
@@ -53,6 +53,6 @@ def test_a_refused_run_leaves_nothing(tmp_path, dsm, out):
 def test_a_refused_run_leaves_no_lock_among_other_files(tmp_path, dsm):
     (tmp_path / 'empty').mkdir()
     cv2.imwrite(str(tmp_path / 'x.png'), np.zeros((3, 3), np.uint8))
-    with pytest.raises(UserError, match=r'holds other files \(x.png\), and no manifest.json'):
+    with pytest.raises(UserError, match=r'contains other files \(x.png\), but no manifest.json'):
         warnings(dsm, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ['dsm', 'empty', 'x.png']

@@ -9,7 +9,7 @@ def noisy(seed=0, size=(57, 43), known=0.8):
     return rng.normal(100, 5, size).astype(np.float32), rng.random(size) < known
 
 
-def slowly(heights, valid, half):
+def pixel_by_pixel(heights, valid, half):
     """Return lowest, highest and mean over the valid pixels of the window, pixel by pixel."""
     result = heights.astype(np.float64)
     for summary in (np.min, np.max, np.mean):
@@ -28,12 +28,12 @@ def slowly(heights, valid, half):
 def test_it_is_an_opening_and_a_mean(half, known):
     heights, valid = noisy(size=(30, 24), known=known)
     found = ground_below(heights, valid, half)
-    np.testing.assert_allclose(found[valid], slowly(heights, valid, half)[valid], rtol=1e-6)
+    np.testing.assert_allclose(found[valid], pixel_by_pixel(heights, valid, half)[valid], rtol=1e-6)
 
 
 @pytest.mark.parametrize('half', [(1, 1), (3, 2), (10, 15), (40, 40)])
 @pytest.mark.parametrize('rows', [1, 5, 20, 56])
-def test_strips_return_the_bits_of_the_whole_raster(half, rows):
+def test_strips_have_the_bits_of_the_complete_raster(half, rows):
     heights, valid = noisy()
     strips = [(heights[top : top + rows], valid[top : top + rows]) for top in range(0, 57, rows)]
     found = list(ground_strips(iter(strips), half))

@@ -16,13 +16,13 @@ from depthda.errors import UserError
 
 
 @pytest.fixture(autouse=True)
-def without_a_place():
+def without_georeference_warnings():
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', NotGeoreferencedWarning)
         yield
 
 
-def whole(surface):
+def all_rows(surface):
     strips = list(surface.strips())
     heights, valid = (np.concatenate([getattr(s, k) for s in strips]) for k in ('heights', 'valid'))
     return heights, valid, sum(strip.below_ground for strip in strips)
@@ -33,18 +33,18 @@ def whole(surface):
 )
 def test_any_type_of_number(tmp_path, dtype):
     heights = hills(0, dtype=dtype)
-    found, valid, below = whole(Surface(write_surface(tmp_path / 'x.tif', heights)))
+    found, valid, below = all_rows(Surface(write_surface(tmp_path / 'x.tif', heights)))
     assert found.dtype == np.float32 and valid.all() and below == 0
     np.testing.assert_array_equal(found, heights.astype(np.float32))
 
 
 @pytest.mark.parametrize('rows', [1, 7, 39, 40, 1000])
-def test_strips_add_up_to_the_whole(tmp_path, monkeypatch, rows):
+def test_strips_add_up_to_the_raster(tmp_path, monkeypatch, rows):
     heights = hills(0)
     path = write_surface(tmp_path / 'x.tif', heights)
     monkeypatch.setattr(module, '_STRIP', rows * 50)
-    np.testing.assert_array_equal(whole(Surface(path))[0], heights)
-    found, valid, below = whole(Surface(path, window_pixels=7))
+    np.testing.assert_array_equal(all_rows(Surface(path))[0], heights)
+    found, valid, below = all_rows(Surface(path, window_pixels=7))
     expected = heights - ground_below(heights, np.ones(heights.shape, bool), (3, 3))
     np.testing.assert_array_equal(found, np.maximum(expected, 0))
     assert below == (expected < 0).sum() > 0
@@ -56,8 +56,8 @@ def test_every_kind_of_no_data(tmp_path):
     heights[0, 4] = -3.4028234663852886e38
     path = write_surface(tmp_path / 'x.tif', heights, nodata=-9999)
     nodata = (-32767.0, -3.4028234663852886e38)
-    for given, invalid in ((), 3), (nodata[:1], 4), (nodata, 5):
-        _, valid, _ = whole(Surface(path, given))
+    for values, invalid in ((), 3), (nodata[:1], 4), (nodata, 5):
+        _, valid, _ = all_rows(Surface(path, values))
         assert not valid[0, [0, 1, 2, 3, 4][:invalid]].any()
         assert valid.sum() == heights.size - invalid
 
@@ -66,8 +66,8 @@ def test_no_data_that_an_integer_type_cannot_hold(tmp_path):
     heights = hills(0, dtype='uint8')
     heights[0, 0] = 0
     path = write_surface(tmp_path / 'x.tif', heights)
-    assert whole(Surface(path, (-9999.0, 0.5)))[1].all()
-    assert whole(Surface(path, (-9999.0, 0.0)))[1].sum() == heights.size - 1
+    assert all_rows(Surface(path, (-9999.0, 0.5)))[1].all()
+    assert all_rows(Surface(path, (-9999.0, 0.0)))[1].sum() == heights.size - 1
 
 
 def test_a_mask_and_a_scale(tmp_path):
@@ -78,7 +78,7 @@ def test_a_mask_and_a_scale(tmp_path):
     with rasterio.open(path, 'r+') as raster:
         raster.write_mask(mask)
         raster.scales, raster.offsets = (0.01,), (5.0,)
-    found, valid, _ = whole(Surface(path))
+    found, valid, _ = all_rows(Surface(path))
     np.testing.assert_array_equal(valid, mask > 0)
     np.testing.assert_allclose(found[valid], heights[valid] * 0.01 + 5, rtol=1e-6)
 
@@ -92,7 +92,7 @@ def test_terrain_is_subtracted_and_heights_below_it_are_0(tmp_path):
         terrain=write_surface(tmp_path / 'dtm.tif', terrain),
     )
     surface.check()
-    found, valid, below = whole(surface)
+    found, valid, below = all_rows(surface)
     assert not valid[5, 5] and not valid[6, 6] and valid.sum() == heights.size - 2
     above = heights - terrain
     np.testing.assert_array_equal(found[valid], np.maximum(above, 0)[valid])
@@ -122,7 +122,7 @@ def test_terrain_on_the_same_grid_may_have_a_rounded_origin(tmp_path):
     path = write_surface(tmp_path / 'dsm.tif', hills(0))
     rounded = Affine(0.5, 0, 400_000.001, 0, -0.5, 4_999_999.999)
     Surface(path, terrain=write_surface(tmp_path / 'a.tif', hills(1), rounded)).check()
-    # A world file has the place, not the reference system.
+    # A world file has the position, not the reference system.
     Surface(path, terrain=write_surface(tmp_path / 'b.tif', hills(1), crs=None)).check()
 
 
@@ -142,7 +142,7 @@ def test_terrain_on_the_same_grid_may_have_a_rounded_origin(tmp_path):
 def test_a_window_in_metres(tmp_path, transform, crs, half):
     heights = hills(0)
     path = write_surface(tmp_path / 'x.tif', heights, transform, crs)
-    found, _, _ = whole(Surface(path, window=9.5))
+    found, _, _ = all_rows(Surface(path, window=9.5))
     expected = heights - ground_below(heights, np.ones(heights.shape, bool), half)
     np.testing.assert_array_equal(found, np.maximum(expected, 0))
 
@@ -155,9 +155,9 @@ def test_a_window_without_meaning_is_refused(tmp_path):
     with pytest.raises(UserError, match='d.tif has pixels in degrees.* --window-pixels'):
         Surface(degrees, window=9).check()
     Surface(degrees, window_pixels=9).check()
-    # A window larger than the raster sees all of it.
+    # A window larger than the raster covers all of it.
     heights = hills(0)
-    found, _, _ = whole(Surface(write_surface(tmp_path / 'y.tif', heights), window=1e9))
+    found, _, _ = all_rows(Surface(write_surface(tmp_path / 'y.tif', heights), window=1e9))
     everything = heights - ground_below(heights, np.ones(heights.shape, bool), (99, 99))
     np.testing.assert_allclose(found, np.maximum(everything, 0), atol=1e-4)
     with pytest.raises(UserError, match='1.2 pixels wide in .*larger than the largest building'):
@@ -172,17 +172,17 @@ def test_files_that_are_not_surface_models_are_refused(tmp_path):
     with pytest.raises(UserError, match='rgb.tif has 3 bands of uint8'):
         read_grid(tmp_path / 'rgb.tif')
     wave = write_surface(tmp_path / 'wave.tif', np.zeros((3, 3), np.complex64))
-    with pytest.raises(UserError, match='wave.tif has 1 bands of complex64'):
+    with pytest.raises(UserError, match='wave.tif has 1 band of complex64'):
         read_grid(wave)
     tifffile.imwrite(
         tmp_path / 'pages.tif', np.stack([hills(0), hills(1)]), photometric='minisblack'
     )
-    with pytest.raises(UserError, match='pages.tif is a TIFF of 2 pages'):
+    with pytest.raises(UserError, match='pages.tif is a TIFF with 2 pages'):
         read_grid(tmp_path / 'pages.tif')
     path = write_surface(tmp_path / 'cut.tif', hills(0))
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(UserError, match='cut.tif cannot be read'):
-        whole(Surface(path))
+        all_rows(Surface(path))
 
 
 def test_the_identity_is_the_content_of_all_files_of_a_raster(tmp_path):

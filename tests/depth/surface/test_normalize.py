@@ -25,10 +25,10 @@ NAMES = ['a/0', 'a/1', 'b/2', 'b/3', 'a-4']
 def heights():
     """Return five surface models of three types, with some no-data and one outlier."""
     types = (np.float32, np.float64, np.int16)
-    found = {name: hills(i, (30 + i, 50), types[i % 3]) for i, name in enumerate(NAMES)}
-    found['a/0'][:4, :9] = -9999
-    found['b/3'][5, 5] = 5000
-    return found
+    surfaces = {name: hills(i, (30 + i, 50), types[i % 3]) for i, name in enumerate(NAMES)}
+    surfaces['a/0'][:4, :9] = -9999
+    surfaces['b/3'][5, 5] = 5000
+    return surfaces
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ for moment, out in enumerate(sys.argv[2:]):
 """
 
 
-def test_killed_at_any_file_and_started_again_gives_the_same_bytes(source, tmp_path):
+def test_a_run_killed_at_any_file_and_started_again_writes_the_same_bytes(source, tmp_path):
     clean, source = tmp_path / 'clean', source / 'a'
     settings = {'ground': 'opening', 'window': 4.5, 'fill': True}
     run(source, clean, **settings)
@@ -157,7 +157,7 @@ def test_killed_at_any_file_and_started_again_gives_the_same_bytes(source, tmp_p
     assert half_written == 6
 
 
-def test_whole_maps_stay_and_others_are_made_again(source, heights, tmp_path):
+def test_complete_maps_stay_and_others_are_made_again(source, heights, tmp_path):
     out = tmp_path / 'out'
     run(source, out)
     before = contents(out)
@@ -190,12 +190,12 @@ def test_another_range_is_refused_and_the_advice_works(source, heights, tmp_path
     out = tmp_path / 'out'
     first = run(source, out)
     write_surface(source / 'new.tif', hills(9) + 50)
-    with pytest.raises(UserError, match='keep to --range .*, or name another') as refused:
+    with pytest.raises(UserError, match='set --range .*, or choose another') as refused:
         run(source, out)
     low, high = map(float, re.search(r'--range (\S+) (\S+),', str(refused.value)).groups())
     done = run(source, out, value_range=(low, high))
     assert done.written == 1 and done.range == first.range and len(done.maps) == 6
-    with pytest.raises(UserError, match='keep to --range'):
+    with pytest.raises(UserError, match='set --range'):
         run(source, out, value_range=(0, 10))
     # Without maps any range is accepted.
     for path in out.rglob('*.png'):
@@ -206,16 +206,16 @@ def test_another_range_is_refused_and_the_advice_works(source, heights, tmp_path
 @pytest.mark.parametrize(
     'settings, message',
     [
-        ({'nodata': (1.0, -5.0)}, r'nodata \[\], and \[-5.0, 1.0\] is asked for'),
-        ({'fill': True}, 'fill false, and true'),
-        ({'ground': 'opening', 'window': 9}, 'ground "none", and "opening"'),
-        ({'percentiles': (1, 99)}, r'percentiles \[0.5, 99.5\], and \[1, 99\]'),
+        ({'nodata': (1.0, -5.0)}, r'nodata \[\], but this run uses \[-5.0, 1.0\]'),
+        ({'fill': True}, 'fill false, but this run uses true'),
+        ({'ground': 'opening', 'window': 9}, 'ground "none", but this run uses "opening"'),
+        ({'percentiles': (1, 99)}, r'percentiles \[0.5, 99.5\], but this run uses \[1, 99\]'),
     ],
 )
 def test_other_settings_are_refused(source, tmp_path, settings, message):
     run(source, tmp_path / 'out')
     before = contents(tmp_path / 'out')
-    with pytest.raises(UserError, match=f'{message}.*: name another folder with --out'):
+    with pytest.raises(UserError, match=f'{message}.*: choose another folder with --out'):
         run(source, tmp_path / 'out', **settings)
     assert contents(tmp_path / 'out') == before
 
@@ -223,11 +223,11 @@ def test_other_settings_are_refused(source, tmp_path, settings, message):
 def test_folders_without_a_valid_manifest_are_refused(source, tmp_path):
     (tmp_path / 'images').mkdir()
     cv2.imwrite(str(tmp_path / 'images/4.png'), np.zeros((3, 3), np.uint8))
-    with pytest.raises(UserError, match=r'holds other files \(4.png\)'):
+    with pytest.raises(UserError, match=r'contains other files \(4.png\)'):
         run(source, tmp_path / 'images')
     for content, message in (
-        ('{"settings"', 'is not readable as JSON .*: name another folder with --out'),
-        ('{"dataset": "potsdam"}', 'is not the manifest of maps of surface models'),
+        ('{"settings"', 'cannot be read as JSON .*: choose another folder with --out'),
+        ('{"dataset": "potsdam"}', 'is not a manifest of maps of surface models'),
     ):
         (tmp_path / 'images' / MANIFEST).write_text(content)
         with pytest.raises(UserError, match=f'{MANIFEST} {message}'):
@@ -235,11 +235,11 @@ def test_folders_without_a_valid_manifest_are_refused(source, tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(UserError, match='file is a file'):
         run(source, tmp_path / 'file/out')
-    (tmp_path / 'held').mkdir()
-    with open(tmp_path / 'held/.lock', 'w') as file:
+    (tmp_path / 'locked').mkdir()
+    with open(tmp_path / 'locked/.lock', 'w') as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(UserError, match='another process is writing'):
-            run(source, tmp_path / 'held')
+            run(source, tmp_path / 'locked')
 
 
 @pytest.mark.parametrize(
@@ -248,10 +248,10 @@ def test_folders_without_a_valid_manifest_are_refused(source, tmp_path):
         ({'percentiles': (99, 1)}, 'percentiles 99 and 1'),
         ({'percentiles': (-1, 50)}, 'percentiles -1 and 50'),
         ({'value_range': (3, 3)}, '--range 3 3 is not a range'),
-        ({'window': 9}, 'a window is for --ground opening'),
+        ({'window': 9}, 'a window only applies to --ground opening'),
         ({'ground': 'opening'}, 'larger than the largest building'),
-        ({'ground': 'opening', 'window': 9, 'window_pixels': 9}, 'needs one window'),
-        ({'ground': 'opening', 'window': float('inf')}, 'window of inf m'),
+        ({'ground': 'opening', 'window': 9, 'window_pixels': 9}, 'needs exactly one window'),
+        ({'ground': 'opening', 'window': float('inf')}, '--window inf is not a length'),
         ({'nodata': (float('nan'),)}, 'NaN and infinity'),
         ({'workers': 0}, '--workers 0: use 1 or more'),
     ],
@@ -264,7 +264,7 @@ def test_invalid_settings_are_refused(source, tmp_path, settings, message):
 
 def test_a_dataset_without_heights_or_with_one_height(tmp_path):
     write_surface(tmp_path / 'none/0.tif', np.full((3, 4), -9999, np.float32), nodata=-9999)
-    with pytest.raises(UserError, match='none of the 1 surface models holds a height'):
+    with pytest.raises(UserError, match='no heights were found in 1 surface model, only no-data'):
         run(tmp_path / 'none', tmp_path / 'a')
     write_surface(tmp_path / 'flat/0.tif', np.full((3, 4), 7, np.float32))
     done = run(tmp_path / 'flat', tmp_path / 'b')

@@ -27,11 +27,11 @@ def two_passes(chunks, percentiles):
 @pytest.mark.parametrize(
     'percentiles', [(0.5, 99.5), (0, 100), (3, 50), (49.99, 50.01), (4.6, 99.99)]
 )
-def test_any_number_of_pieces_has_the_percentiles_of_the_whole(percentiles):
+def test_any_number_of_chunks_has_the_percentiles_of_all_heights(percentiles):
     heights = mixed()
     expected = np.percentile(heights.astype(np.float64), percentiles)
-    for pieces in (1, 7, 100):
-        found = two_passes(np.array_split(heights, pieces), percentiles)
+    for chunks in (1, 7, 100):
+        found = two_passes(np.array_split(heights, chunks), percentiles)
         np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 

@@ -26,9 +26,9 @@ def test_maps_have_the_stem_and_sub_folder_of_their_surface_models(tree):
         ('b/2', '/out/b/2.png'),
     ]
     assert jobs[0].source == tree / 'dsm/a/1.tiff'
-    # A file counts as given by its folder; given twice it is one.
-    both = find_surfaces([str(tree / 'dsm/b/2.tif'), str(tree / 'dsm/b')], OUT, None)
-    assert [job.name for job in both] == ['2']
+    # A file counts like a file of its folder, and is used once if it is named twice.
+    jobs = find_surfaces([str(tree / 'dsm/b/2.tif'), str(tree / 'dsm/b')], OUT, None)
+    assert [job.name for job in jobs] == ['2']
 
 
 def test_terrain_models_are_found_by_stem(tree):
@@ -41,14 +41,16 @@ def test_terrain_models_are_found_by_stem(tree):
         terrain / name for name in ('a/1.tif', 'a/1.5.tif', 'b/2.tiff')
     ]
     (terrain / 'b/2.tiff').unlink()
-    with pytest.raises(UserError, match=r'2.tif has no terrain model in .*: put one .* b/2.tif'):
+    with pytest.raises(
+        UserError, match=r'2.tif has no terrain model in .*: put exactly one .* b/2.tif'
+    ):
         terrain_of(jobs[2], terrain)
     (terrain / 'a/1.tiff').touch()
     with pytest.raises(UserError, match='1.tiff has 2 terrain models'):
         terrain_of(jobs[0], terrain)
-    with pytest.raises(UserError, match='no folder .*opened of terrain models'):
+    with pytest.raises(UserError, match='the folder of terrain models .*opened does not exist'):
         find_surfaces([str(tree / 'dsm')], OUT, tree / 'opened')
-    with pytest.raises(UserError, match='would be taken for surface models'):
+    with pytest.raises(UserError, match='would be mistaken for surface models'):
         find_surfaces([str(tree)], OUT, terrain)
 
 
@@ -64,18 +66,18 @@ def test_two_of_one_stem_are_refused(tree):
 
 
 def test_maps_among_the_surface_models_are_refused(tree):
-    for given, out in [('dsm', 'dsm'), ('dsm', 'dsm/maps'), ('dsm/b/2.tif', 'dsm/b')]:
-        with pytest.raises(UserError, match='lies among the surface models of'):
-            find_surfaces([str(tree / given)], tree / out, None)
+    for path, out in [('dsm', 'dsm'), ('dsm', 'dsm/maps'), ('dsm/b/2.tif', 'dsm/b')]:
+        with pytest.raises(UserError, match='is among the surface models in'):
+            find_surfaces([str(tree / path)], tree / out, None)
     assert find_surfaces([str(tree / 'dsm/b/2.tif')], tree / 'dsm/b/maps', None)
 
 
 def test_other_files_are_refused(tree):
-    with pytest.raises(UserError, match='there is no surface model or folder .*nothing'):
+    with pytest.raises(UserError, match='the surface model or folder .*nothing does not exist'):
         find_surfaces([str(tree / 'nothing')], OUT, None)
-    with pytest.raises(UserError, match='notes.txt has an unknown suffix: give .tif, .tiff'):
+    with pytest.raises(UserError, match='notes.txt has an unsupported suffix: use .tif, .tiff'):
         find_surfaces([str(tree / 'dsm/a/notes.txt')], OUT, None)
-    with pytest.raises(UserError, match='.hidden/none holds no surface model'):
+    with pytest.raises(UserError, match='.hidden/none contains no surface model'):
         (tree / 'dsm/.hidden/none').mkdir()
         find_surfaces([str(tree / 'dsm/.hidden/none')], OUT, None)
 

@@ -17,8 +17,8 @@ def report(tmp_path):
             write_surface(tmp_path / f'dtm/{name}.tif', heights, nodata=nodata)
             settings['ground'] = str(tmp_path / 'dtm')
         out = tmp_path / f'out{len(list(tmp_path.iterdir()))}'
-        done = map_surfaces([str(tmp_path / 'dsm')], out, SurfaceSettings(**settings))
-        return describe(done, 'there', settings.get('fill', False))
+        result = map_surfaces([str(tmp_path / 'dsm')], out, SurfaceSettings(**settings))
+        return describe(result, 'there', settings.get('fill', False))
 
     return run
 
@@ -33,11 +33,11 @@ def test_every_line(report, fill):
     low = sum((heights < 100).sum() for heights in surfaces.values()) - 36
     high = sum((heights > 120).sum() for heights in surfaces.values())
     assert low == 100 and high > 50
-    now = 'the nearest height' if fill else 'no depth'
+    now = 'with the nearest height' if fill else 'without depth'
     assert report(surfaces, -9999, value_range=(100, 120), fill=fill) == [
-        'there: 5 depth maps, 5 of them made now',
+        'there: 5 depth maps, 5 of them written by this run',
         'range: 100.00 is depth 0 and 120.00 is depth 1',
-        f'no height: {3600 / pixels:.2f} % of all pixels, in 1 files: {now} now',
+        f'no height: {3600 / pixels:.2f} % of all pixels, in 1 file (now {now})',
         f'clipped: {100 * low / known:.2f} % of the heights were below the range and '
         f'{100 * high / known:.2f} % above it',
         'without relief: flat',
@@ -49,26 +49,27 @@ def test_every_line(report, fill):
 @pytest.mark.parametrize(
     'surfaces, flat',
     [
-        ({'0': np.full((3, 4), 7, np.float32)}, '1 of 1 maps are flat, below 1 % of the range (0)'),
+        ({'0': np.full((3, 4), 7, np.float32)}, '1 of 1 maps (0)'),
         # Metres and millimetres.
         (
             {'m': hills(0), 'mm': hills(1) * 1000},
-            '1 of 2 maps are flat, below 1 % of the range (m)',
+            '1 of 2 maps (m)',
         ),
     ],
 )
 def test_many_flat_maps_are_a_warning(report, surfaces, flat):
-    assert f'warning: {flat}: check the files, and whether all are in the same unit' in report(
-        surfaces
-    )
+    assert (
+        f'warning: the heights in {flat} span less than 1 % of the range: check that all files use '
+        'the same unit'
+    ) in report(surfaces)
 
 
 def test_a_window_larger_than_a_surface_model_is_a_warning(report):
     sizes = {'large': (60, 60), 'low': (20, 60), 'narrow': (60, 20)}
     surfaces = {name: hills(0, size) for name, size in sizes.items()}
     assert report(surfaces, ground='opening', window_pixels=21)[-1] == (
-        'warning: the window is larger than the picture in low, narrow, so hills are subtracted as '
-        'well: give a smaller window, or larger pictures'
+        'warning: the window is larger than the raster in low, narrow, so hills are subtracted as '
+        'well: use a smaller window, or larger rasters'
     )
     lines = report(surfaces, ground='opening', window_pixels=19)
     assert not any('window' in line for line in lines)
@@ -90,6 +91,7 @@ def test_swapped_surface_and_terrain_models_are_a_warning(report):
 def test_flat_maps_above_terrain_models_may_be_swapped(report):
     surfaces = {'a': hills(0)}
     assert (
-        'warning: 1 of 1 maps are flat, below 1 % of the range (a): check the files, whether all '
-        'are in the same unit, and whether the surface models and the terrain models are swapped'
+        'warning: the heights in 1 of 1 maps (a) span less than 1 % of the range: check that all '
+        'files use the same unit, and that the surface models and the terrain models are not '
+        'swapped'
     ) in report(surfaces, terrain={'a': surfaces['a'] + 3})

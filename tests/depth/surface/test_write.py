@@ -13,7 +13,7 @@ from depthda.depth.surface.write import Recipe, fill_nearest, write_map
 from depthda.io.png import read_note
 
 
-def made(tmp_path, heights, value_range=(100, 120), fill=False, name='x', **profile):
+def write(tmp_path, heights, value_range=(100, 120), fill=False, name='x', **profile):
     """Return the codes of the map of these heights, and the content of its note."""
     surface = Surface(write_surface(tmp_path / f'{name}.tif', heights, **profile), (-1.0,))
     path = tmp_path / f'{name}.png'
@@ -22,15 +22,15 @@ def made(tmp_path, heights, value_range=(100, 120), fill=False, name='x', **prof
 
 
 @pytest.mark.parametrize('rows', [1, 30, 1000])
-def test_strips_have_the_codes_of_the_whole_map(tmp_path, monkeypatch, rows):
+def test_strips_have_the_codes_of_the_complete_map(tmp_path, monkeypatch, rows):
     monkeypatch.setattr(surface_module, '_STRIP', rows * 50)
     heights = hills(0, (150, 50))
     heights[3, 5:9], heights[140, 1] = np.nan, 50
-    codes, note = made(tmp_path, heights)
+    codes, note = write(tmp_path, heights)
     write_depth(
-        tmp_path / 'whole.png', normalize_heights(heights, np.isfinite(heights), (100, 120))
+        tmp_path / 'complete.png', normalize_heights(heights, np.isfinite(heights), (100, 120))
     )
-    expected = cv2.imread(str(tmp_path / 'whole.png'), cv2.IMREAD_UNCHANGED)
+    expected = cv2.imread(str(tmp_path / 'complete.png'), cv2.IMREAD_UNCHANGED)
     np.testing.assert_array_equal(codes, expected)
     assert (codes[3, 5:9] == 0).all() and codes[140, 1] == 1
     np.testing.assert_array_equal(read_depth(tmp_path / 'x.png'), expected / np.float32(65535))
@@ -47,16 +47,16 @@ def test_strips_have_the_codes_of_the_whole_map(tmp_path, monkeypatch, rows):
     }
 
 
-def test_the_map_lies_where_its_surface_model_does(tmp_path):
-    made(tmp_path, hills(0))
+def test_the_map_has_the_position_of_its_surface_model(tmp_path):
+    write(tmp_path, hills(0))
     with rasterio.open(tmp_path / 'x.png') as picture:
         assert picture.transform.almost_equals(PLACE)
     # Without a georeference there is no world file, and an old one is removed.
-    made(tmp_path, hills(0), transform=None)
+    write(tmp_path, hills(0), transform=None)
     assert not (tmp_path / 'x.pgw').exists()
 
 
-def test_filling_takes_the_nearest_height():
+def test_filling_uses_the_nearest_height():
     rng = np.random.default_rng(0)
     codes = rng.integers(1, 65536, (30, 40)).astype(np.uint16)
     codes[rng.random(codes.shape) < 0.5] = 0
@@ -65,32 +65,32 @@ def test_filling_takes_the_nearest_height():
     known = np.argwhere(codes > 0)
     np.testing.assert_array_equal(filled[codes > 0], codes[codes > 0])
     for row, column in np.argwhere(codes == 0):
-        far = ((known - (row, column)) ** 2).sum(1)
-        nearest = known[far == far.min()]
+        distances = ((known - (row, column)) ** 2).sum(1)
+        nearest = known[distances == distances.min()]
         assert filled[row, column] in codes[tuple(nearest.T)]
 
 
 def test_filled_pixels_are_counted_and_an_empty_map_stays_empty(tmp_path):
     heights = hills(0)
     heights[:, 20:] = -1
-    codes, note = made(tmp_path, heights, fill=True)
+    codes, note = write(tmp_path, heights, fill=True)
     assert (codes > 0).all() and note['no_height'] == 40 * 30
     np.testing.assert_array_equal(codes[:, 30], codes[:, 19])
-    codes, note = made(tmp_path, np.full((4, 5), -1, np.float32), fill=True)
+    codes, note = write(tmp_path, np.full((4, 5), -1, np.float32), fill=True)
     assert (codes == 0).all() and note['no_height'] == 20 and not note['relief']
 
 
 def test_a_map_without_relief_is_marked(tmp_path):
     flat = np.full((4, 5), 110, np.float32)
-    assert made(tmp_path, flat)[1]['relief'] is False
+    assert write(tmp_path, flat)[1]['relief'] is False
     flat[0, 0] = np.nan
-    assert made(tmp_path, flat)[1]['relief'] is False
+    assert write(tmp_path, flat)[1]['relief'] is False
     flat[0, 0] = 110.1  # 0.5 % of the range
-    assert made(tmp_path, flat)[1]['relief'] is False
+    assert write(tmp_path, flat)[1]['relief'] is False
     flat[0, 0] = 110.3
-    assert made(tmp_path, flat)[1]['relief'] is True
+    assert write(tmp_path, flat)[1]['relief'] is True
     # Heights that differ, all of them above the range.
-    assert made(tmp_path, hills(0) + 50)[1]['relief'] is False
+    assert write(tmp_path, hills(0) + 50)[1]['relief'] is False
 
 
 @pytest.mark.parametrize(
@@ -107,10 +107,9 @@ def test_a_map_without_relief_is_marked(tmp_path):
 )
 def test_heights_that_look_like_no_data_are_marked(tmp_path, value, share, suspect):
     heights = hills(0) + 400
-    some = np.random.default_rng(0).random(heights.shape) < share
-    heights[some] = value
-    found = made(tmp_path, heights)[1]['suspect']
-    assert found == (pytest.approx(value) if suspect else None)
+    heights[np.random.default_rng(0).random(heights.shape) < share] = value
+    note = write(tmp_path, heights)[1]
+    assert note['suspect'] == (pytest.approx(value) if suspect else None)
 
 
 def test_no_data_of_a_terrain_model_is_marked(tmp_path):
@@ -129,4 +128,4 @@ def test_a_mountain_and_a_lake_are_not_suspect(tmp_path):
         np.linspace(300, 4000, 2000).reshape(40, 50),
         np.where(np.random.default_rng(0).random((40, 50)) < 0.01, -0.4, 0.0),
     ):
-        assert made(tmp_path, heights.astype(np.float32))[1]['suspect'] is None
+        assert write(tmp_path, heights.astype(np.float32))[1]['suspect'] is None

@@ -176,21 +176,21 @@ def test_the_error_lists_the_keys_of_another_architecture(tmp_path):
 
 def test_a_file_in_place_of_a_folder_is_refused(tmp_path):
     (tmp_path / 'weights.pth').touch()
-    with pytest.raises(UserError, match='weights.pth is a file, and transformers reads a folder'):
+    with pytest.raises(UserError, match='weights.pth is a file, but transformers needs a folder'):
         loaded('convnext', CONVNEXT, tmp_path / 'weights.pth')
 
 
 def test_a_missing_or_empty_folder_and_a_truncated_file_are_refused(stored, tmp_path):
-    with pytest.raises(UserError, match='does not exist: fetch them with `hf download'):
+    with pytest.raises(UserError, match='does not exist: download the weights with `hf download'):
         loaded('convnext', CONVNEXT, tmp_path / 'none')
     (tmp_path / 'empty').mkdir()
     whole = (tmp_path / 'model.safetensors').read_bytes()
     (tmp_path / 'model.safetensors').write_bytes(whole[: len(whole) // 2])
     for folder in (tmp_path / 'empty', tmp_path):
-        with pytest.raises(UserError, match='holds no readable transformers checkpoint'):
+        with pytest.raises(UserError, match='contains no readable transformers checkpoint'):
             loaded('convnext', CONVNEXT, folder)
     (tmp_path / 'model.safetensors').write_text('version https://git-lfs.github.com/spec/v1\n')
-    with pytest.raises(UserError, match='model.safetensors of .* is a pointer of git-lfs, not the'):
+    with pytest.raises(UserError, match='model.safetensors in .* is a git-lfs pointer, not the'):
         loaded('convnext', CONVNEXT, tmp_path)
 
 

@@ -46,7 +46,7 @@ def test_weights_that_do_not_fit_are_refused(depth_anything, tmp_path):
         DepthDecoder(**SIZES | dict(channels=16), weights=folder).init_weights()
     config = Dinov2Config(hidden_size=8, num_hidden_layers=1, num_attention_heads=1)
     Dinov2Model(config).save_pretrained(tmp_path)
-    with pytest.raises(UserError, match='are of a dinov2 model, not of Depth Anything'):
+    with pytest.raises(UserError, match='are for a dinov2 model, not for Depth Anything'):
         DepthDecoder(**SIZES, weights=str(tmp_path)).init_weights()
     with pytest.raises(UserError, match='does not exist'):
         DepthDecoder(**SIZES, weights='./nowhere').init_weights()
