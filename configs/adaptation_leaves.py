@@ -1,4 +1,4 @@
-"""Configs of methods that see target images: a config of the source, and the method's parts."""
+"""Configs of methods that are trained with target images: a source config and a method's parts."""
 
 import itertools
 from collections.abc import Iterator
@@ -94,7 +94,7 @@ TITLES = {
     'st-dasegnet': 'ST-DASegNet',
     OWN: 'Depth-guided self-training',
 }
-# Method, its network, the folder of the config of the source, and the name of that config.
+# Method, network, and folder and name of the source config.
 LOVEDA = [
     ('daformer', 'mit-b5', 'baselines', 'daformer_mit-b5_1xb2-40k'),
     ('mic', 'mit-b5', 'baselines', 'daformer_mit-b5_1xb2-40k'),
@@ -135,7 +135,7 @@ MORE = {'pycda_r50-r2u': 'optim_wrapper = dict(optimizer=dict(lr=1e-3))\n'}
 
 
 def baselines() -> Iterator[Leaf]:
-    """Yield what the adaptations to Vaihingen are built on and compared with."""
+    """Yield the source-only configs that the adaptations to Vaihingen are built on."""
     body = 'model = dict({})\ntrain_dataloader = dict(batch_size={})\n'
     for network, title, schedule, size, heads in (
         ('daformer_mit-b5', "DAFormer's network with MiT-B5", 'adamw-segformer_40k', 2, 1),
@@ -145,7 +145,7 @@ def baselines() -> Iterator[Leaf]:
         classes = ', '.join(f'{name}=dict(num_classes=6)' for name in names)
         yield leaf(
             f'baselines/{network}_1xb{size}-{schedule[-3:]}_potsdam2vaihingen-512x512',
-            f'{title}: untranslated Potsdam, tested on Vaihingen.',
+            f'{title}: trained on untranslated Potsdam, tested on Vaihingen.',
             parts(network, 'potsdam2vaihingen-512x512', schedule),
             body.format(classes, size),
         )

@@ -1,9 +1,9 @@
 """Generate the configs that differ only in their model, dataset and schedule.
 
-Each consists of a header and a few `_base_` lines. They are written as files so that each of them
-can be named on the command line and read without this script:
+Each config consists of a header and a few `_base_` lines. They are written as files, so that users
+can name a config on the command line and read it without this script:
 
-    python configs/generate.py            # write them
+    python configs/generate.py            # write the configs
     python configs/generate.py --check    # list those that are not up to date, and write nothing
 
 The header of a generated file ends with MARK. To change such a file, edit and run this script.
@@ -19,8 +19,8 @@ from leaf_text import DIRECTIONS, MARK, Leaf, leaf, parts
 
 ROOT = Path(__file__).parent
 
-# What a config adds to its bases if its model does not read depth: neither in training nor at test
-# (RGB_…), or not at test (LEARNED_…).
+# What a config adds to its bases if its model reads no depth (RGB_…), or reads depth only in
+# training (LEARNED_…).
 RGB_LOCAL = """\
 # This model reads no depth, so no depth maps need to exist.
 train_dataloader = dict(dataset=dict(depth=None))
@@ -45,7 +45,7 @@ LEARNED_SERVER = """\
 test_pipeline = {{_base_.rgb_unlabelled_pipeline}}
 test_dataloader = dict(dataset=dict(depth=None, pipeline={{_base_.rgb_unlabelled_pipeline}}))
 """
-# The text to add, by the use of depth and by the protocol.
+# The text to add, for each use of depth and each protocol.
 LOADERS = {
     'input': {'local': '', 'server': ''},
     'none': {'local': RGB_LOCAL, 'server': RGB_SERVER},
@@ -158,7 +158,7 @@ def loveda() -> Iterator[Leaf]:
 def drdg() -> Iterator[Leaf]:
     """Yield the segmentation stage of DRDG, trained on translated and on untranslated images."""
     p2v, v2p = 'potsdam2vaihingen', 'vaihingen2potsdam'
-    swapped = 'with the areas of Vaihingen swapped: 25 select the checkpoint, 8 are the test'
+    swapped = 'with the areas of Vaihingen swapped: selected on 25 areas, tested on 8'
     for name, data, title in (
         (p2v, f'{p2v}-translated', 'Potsdam translated to Vaihingen, tested on Vaihingen'),
         (

@@ -1,5 +1,5 @@
 # DeepLabV3 with ResNet-34 trained on Potsdam translated to Vaihingen, with the areas of Vaihingen
-# swapped: 25 select the checkpoint, 8 are the test.
+# swapped: selected on 25 areas, tested on 8.
 # First translate the training images (README.md).
 # Train the model with
 #   python tools/train.py configs/drdg/deeplabv3_r34_potsdam2vaihingen-reversed-512x512.py

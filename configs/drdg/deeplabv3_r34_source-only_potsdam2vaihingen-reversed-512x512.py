@@ -1,5 +1,5 @@
-# DeepLabV3 with ResNet-34 trained on untranslated Potsdam, with the areas of Vaihingen swapped: 25
-# select the checkpoint, 8 are the test.
+# DeepLabV3 with ResNet-34 trained on untranslated Potsdam, with the areas of Vaihingen swapped:
+# selected on 25 areas, tested on 8.
 # Train the model with
 #   python tools/train.py \
 #     configs/drdg/deeplabv3_r34_source-only_potsdam2vaihingen-reversed-512x512.py

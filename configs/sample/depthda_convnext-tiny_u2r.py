@@ -8,7 +8,7 @@ _base_ = [
     '../_base_/schedules/adamw-sample.py',
     '../_base_/default_runtime.py',
 ]
-# Trained three times as long as depthda_tiny: from random weights they learn more slowly.
+# Three times as long as depthda_tiny, because ConvNeXts learn more slowly from random weights.
 train_cfg = dict(max_iters=900, val_interval=300)
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-3, by_epoch=False, begin=0, end=90),

@@ -9,7 +9,7 @@ _base_ = [
     '../_base_/schedules/adam-rmsprop-drdg.py',
     '../_base_/default_runtime.py',
 ]
-model = dict(target_size=(208, 208))  # of a translated tile of 256²
+model = dict(target_size=(208, 208))  # size of a translated tile of 256²
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=800)
 default_hooks = dict(checkpoint=dict(interval=400, save_best=None), logger=dict(interval=50))
 custom_hooks = [dict(type='TranslationHook', interval=400)]

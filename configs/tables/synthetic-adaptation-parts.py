@@ -22,7 +22,7 @@ sample = SAMPLE
 columns = ON_BOTH_DOMAINS
 
 OURS = 'depth-guided-self-training'
-# With weight 0 for the adversarial loss, target images only reach the statistics of batch norm.
+# If the adversarial loss has weight 0, target images only influence the statistics of batch norm.
 SEEN = {'model.terms.0.weight': 0.0}
 
 

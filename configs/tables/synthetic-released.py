@@ -59,8 +59,8 @@ THROUGH = {
     '+model.depth_loss.through_threshold': True,
     '+model.depth_loss.eps': 1e-4,
 }
-# 101 epochs of 10 batches. As in the released code, the learning rate falls at most to a tenth of
-# the initial 3e-3.
+# 101 epochs of 10 batches. As in the released code, the learning rate never falls below a tenth of
+# its initial value, 3e-3.
 CONSTANT = {
     'param_scheduler': [],
     'train_cfg.max_iters': 1010,

@@ -1,5 +1,6 @@
-# DAFormer (CVPR 2022): the student learns pseudo-labels of an averaged teacher on mixed images.
-# The dataset draws rare classes of the source more often: see RareClassTiles in configs/adaptation.
+# DAFormer (CVPR 2022): the student learns from pseudo-labels of an averaged teacher, on mixed
+# images. The dataset draws rare classes of the source more often: see RareClassTiles in
+# configs/adaptation.
 adaptation = dict(
     type='DomainAdaptation',
     teacher=dict(type='EMATeacher', momentum=0.999),

@@ -1,5 +1,5 @@
-# DepthDA with two ConvNeXts of a few hundred thousand random weights each. They have drop-path,
-# unlike the other tiny models, so that its rate can be studied.
+# DepthDA with two ConvNeXts, which have a few hundred thousand random weights each. Unlike the
+# other tiny models, they have drop-path, so that its rate can be studied.
 _base_ = './depthda_tiny.py'
 arch = dict(
     model_type='convnext',

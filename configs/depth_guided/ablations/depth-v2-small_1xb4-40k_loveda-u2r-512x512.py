@@ -1,5 +1,5 @@
 # ablates: train_dataloader.dataset, val_dataloader.dataset, test_dataloader.dataset, tta_pipeline
-# Depth maps of another network than in the main config: Depth Anything V2 Small.
+# Depth maps from Depth Anything V2 Small; the main config uses those from V1 Large.
 _base_ = '../depth_guided_convnext-b-s_1xb4-40k_loveda-u2r-512x512.py'
 depth = 'rdepth/depth-anything-v2-small'
 load = dict(type='LoadDepth', folder=depth)
