@@ -43,18 +43,20 @@ dict(
     ),
     auxiliary_head=None,
 )"""
+FADA = """\
+dict(
+    _base_.model,
+    decode_head=dict(_base_.model.decode_head, temperature=1.8),
+    auxiliary_head=None,
+)"""
 TWO_WEIGHTS = ', weights=(1.0, 0.1)'
 SEGMENTORS = {
     'transnorm_r50': TWIN.format(TWO_WEIGHTS).replace('    decode', f'    {TRANSNORM}\n    decode'),
     'transnorm_tiny': f'dict(_base_.model, {TRANSNORM[:-1]})',
     'clan_r50': TWIN.format(''),
     'clan_tiny': TWIN.format(''),
-    'fada_r50': """\
-dict(
-    _base_.model,
-    decode_head=dict(_base_.model.decode_head, temperature=1.8),
-    auxiliary_head=None,
-)""",
+    'fada_r50': FADA,
+    'fada-as-released_r50': FADA,
     'dca_r50': TWIN.format(", combine='mean'").replace(
         'head=_base_.model.decode_head', 'head=dict(_base_.model.decode_head, dropout_ratio=0.5)'
     ),
@@ -88,6 +90,7 @@ TITLES = {
     'transnorm': 'TransNorm',
     'clan': 'CLAN',
     'fada': 'FADA',
+    'fada-as-released': "FADA with LoveDA's released weights",
     'iast': 'IAST',
     'pycda': 'PyCDA',
     'dca': 'DCA',
@@ -103,6 +106,7 @@ LOVEDA = [
     ('transnorm', 'r50', 'baselines', 'deeplabv2_r50_1xb8-10k'),
     ('clan', 'r50', 'baselines', 'deeplabv2_r50_1xb8-10k'),
     ('fada', 'r50', 'baselines', 'deeplabv2_r50_1xb8-10k'),
+    ('fada-as-released', 'r50', 'baselines', 'deeplabv2_r50_1xb8-10k'),
     ('iast', 'r50', 'baselines', 'pspnet_r50_1xb8-10k'),
     ('pycda', 'r50', 'baselines', 'pspnet_r50_1xb8-10k'),
     ('dca', 'r50', 'baselines', 'pspnet_r50_1xb8-10k'),
@@ -112,7 +116,7 @@ LOVEDA = [
     (OWN, 'mit-b5-b1', 'depthda', 'daformer_mit-b5-b1_1xb2-40k'),
 ]
 VAIHINGEN = ('daformer', 'adaptsegnet')
-ADVERSARIAL = ('adaptsegnet', 'transnorm', 'clan', 'fada', 'st-dasegnet')
+ADVERSARIAL = ('adaptsegnet', 'transnorm', 'clan', 'fada', 'fada-as-released', 'st-dasegnet')
 RARE = ('daformer', 'mic', OWN)  # draw tiles with rare classes more often
 SAMPLE = [
     ('daformer', 'upernet'),

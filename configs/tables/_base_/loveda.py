@@ -75,6 +75,13 @@ ADAPTED = [
     ('transnorm', 'TransNorm (AT)', 'adaptation/transnorm_r50', 8, '10k'),
     ('clan', 'CLAN (AT)', 'adaptation/clan_r50', 8, '10k'),
     ('fada', 'FADA (AT)', 'adaptation/fada_r50', 8, '10k'),
+    (
+        'fada-as-released',
+        "FADA (AT), as in LoveDA's baselines",
+        'adaptation/fada-as-released_r50',
+        8,
+        '10k',
+    ),
     ('iast', 'IAST (ST)', 'adaptation/iast_r50', 8, '10k'),
     ('pycda', 'PyCDA (ST)', 'adaptation/pycda_r50', 8, '10k'),
     ('dca', 'DCA (ST)', 'adaptation/dca_r50', 8, '10k'),
@@ -98,7 +105,9 @@ ADAPTED = [
     ('ours-b5-b1', 'Depth-guided self-training, MiT-B5 + B1', f'{_OURS}_mit-b5-b1', 2, '40k'),
 ]
 IN_BOTH_TABLES = tuple(
-    name for name, *_ in ADAPTED if name not in ('daformer', 'mic') and 'ours' not in name
+    name
+    for name, *_ in ADAPTED
+    if name not in ('daformer', 'mic', 'fada-as-released') and 'ours' not in name
 )
 SOURCE_ONLY = [
     ('deeplabv2', 'DeepLabV2, source only', 'baselines/deeplabv2_r50', 8, '10k'),
