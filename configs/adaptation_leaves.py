@@ -37,7 +37,9 @@ dict(
         head=dict(
             _base_.model.decode_head,{head}
             loss_decode=dict(
-                _base_.model.decode_head.loss_decode, class_weight=_base_.class_weights
+                type='CrossEntropyLoss',
+                class_weight=_base_.class_weights,
+                avg_non_ignore=False,  # mmseg's loss fails with both
             ),
         ),
     ),

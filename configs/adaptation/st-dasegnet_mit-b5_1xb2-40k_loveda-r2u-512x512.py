@@ -16,7 +16,9 @@ segmentor = dict(
             _base_.model.decode_head,
             in_channels=[64, 128, 320, 576],
             loss_decode=dict(
-                _base_.model.decode_head.loss_decode, class_weight=_base_.class_weights
+                type='CrossEntropyLoss',
+                class_weight=_base_.class_weights,
+                avg_non_ignore=False,  # mmseg's loss fails with both
             ),
         ),
     ),

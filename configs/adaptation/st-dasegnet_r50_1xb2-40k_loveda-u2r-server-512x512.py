@@ -19,7 +19,9 @@ segmentor = dict(
             c1_in_channels=256,
             c1_channels=48,
             loss_decode=dict(
-                _base_.model.decode_head.loss_decode, class_weight=_base_.class_weights
+                type='CrossEntropyLoss',
+                class_weight=_base_.class_weights,
+                avg_non_ignore=False,  # mmseg's loss fails with both
             ),
         ),
     ),

@@ -18,7 +18,9 @@ segmentor = dict(
             _base_.model.decode_head,
             in_channels=[16, 32, 64, 144],
             loss_decode=dict(
-                _base_.model.decode_head.loss_decode, class_weight=_base_.class_weights
+                type='CrossEntropyLoss',
+                class_weight=_base_.class_weights,
+                avg_non_ignore=False,  # mmseg's loss fails with both
             ),
         ),
     ),
