@@ -16,7 +16,7 @@ train_dataloader = dict(
         source_first=True,
         source={source},
         target=dict(_base_.target_images, depth=source.depth{split}),
-    )
+    ){comma}
 )
 """
 # Methods that change the network of the config of the source.
@@ -54,14 +54,19 @@ dict(
 TWO_WEIGHTS = ', weights=(1.0, 0.1)'
 SEGMENTORS = {
     'transnorm_r50': TWIN.format(TWO_WEIGHTS).replace('    decode', f'    {TRANSNORM}\n    decode'),
-    'transnorm_tiny': f'dict(_base_.model, {TRANSNORM[:-1]})',
+    'transnorm_tiny': f'dict(\n    _base_.model, {TRANSNORM[:-1]}\n)',
     'clan_r50': TWIN.format(''),
     'clan_tiny': TWIN.format(''),
     'fada_r50': FADA,
     'fada-as-released_r50': FADA,
-    'dca_r50': TWIN.format(", combine='mean'").replace(
-        'head=_base_.model.decode_head', 'head=dict(_base_.model.decode_head, dropout_ratio=0.5)'
+    'dca_r50': """\
+dict(
+    _base_.model,
+    decode_head=dict(
+        type='TwinHead', head=dict(_base_.model.decode_head, dropout_ratio=0.5), combine='mean'
     ),
+    auxiliary_head=None,
+)""",
     'dca_tiny': TWIN.format(", combine='mean'"),
     'st-dasegnet_mit-b5': STYLES.format(
         widths='[64, 128, 320, 512]', head='\n            in_channels=[64, 128, 320, 576],'
@@ -208,6 +213,7 @@ def _method(
         segmentor='_base_.model' if changed is None else 'segmentor',
         source=rare if method in RARE else EVERY_TILE,
         batch=batch,
+        comma=',' if batch else '',
         split=split,
     )
     body += CRITICS if method in ADVERSARIAL else ''

@@ -172,8 +172,8 @@ def test_translations_learn_from_pairs_and_translate_the_labelled_source(path):
         assert whole.get(key) == pair.source.get(key)
     assert 'labels' not in whole  # labels are translated as well
     assert pair.source.depth and pair.target.depth
-    # Each convolution of the encoder halves the sides.
-    divisor = 2 ** len(cfg.model.generator.channels)
+    # Each convolution of a U-net's encoder halves the sides; a ResNet halves them twice.
+    divisor = 2 ** len(cfg.model.generator.get('channels', (1, 2)))
     assert all(side % divisor == 0 for side in cfg.model.target_size)
     if 'sample' in str(path):
         assert pair.target.domain == {'u2r': 'Rural', 'r2u': 'Urban'}[path.stem[-3:]]
@@ -183,7 +183,10 @@ def test_translations_learn_from_pairs_and_translate_the_labelled_source(path):
         # Tiles are resized by the ratio of the crops, rounded to the divisor.
         assert cfg.model.target_size[0] / 256 == pytest.approx(crops[1][0] / crops[0][0], rel=0.02)
     else:
-        assert cfg.train_cfg.max_iters == 101 * 38 * 7**2
+        epochs = 200 if cfg.model.type == 'CycleGAN' else 101
+        assert cfg.train_cfg.max_iters == epochs * 38 * 7**2
+        halves = [(rate.begin, rate.end) for rate in cfg.get('param_scheduler', [])]
+        assert halves == ([(100 * 38 * 7**2, 200 * 38 * 7**2)] if epochs == 200 else [])
         to_vaihingen = path.stem.endswith('vaihingen')
         assert cfg.model.target_size == ((512, 512) if to_vaihingen else (896, 896))
         types = ('Potsdam', 'Vaihingen') if to_vaihingen else ('Vaihingen', 'Potsdam')
@@ -225,6 +228,20 @@ def test_the_variants_of_drdg_are_those_of_the_paper():
     for name, expected in (*heads, ('deeplabv3_r34_as-released', 4723718)):
         model = build(read(f'drdg/{name}_potsdam2vaihingen-512x512.py'))
         assert sum(p.numel() for p in model.decode_head.parameters()) == expected
+
+
+def test_cyclegan_has_its_own_networks_and_rdg_with_its_losses_has_those_of_rdg():
+    cyclegan, losses, rdg = (
+        build(read(f'drdg/{name}_potsdam2vaihingen.py'))
+        for name in ('cyclegan_resnet9', 'rdg_cyclegan-losses', 'rdg')
+    )
+    counts = [sum(p.numel() for p in model.parameters()) for model in (cyclegan, losses, rdg)]
+    assert counts == [2 * (11_378_179 + 2_764_737), counts[2], counts[2]]
+    assert type(losses) is type(rdg) is not type(cyclegan)
+    for model in (cyclegan, losses):
+        assert type(model.adversarial).__name__ == 'LeastSquaresGANLoss'
+        assert model.weights == dict(loss_adv=1, loss_cyc=10, loss_dsl=0, loss_dccl=0)
+    assert (cyclegan.idt_weight, [pool.size for pool in cyclegan.pools]) == (0, [50, 50])
 
 
 @pytest.mark.parametrize('path', ADAPTATIONS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -9,7 +9,7 @@ import rasterio
 from mmengine.config import Config
 from tiny_rasters import write_raster
 
-from depthda.datasets.checks.report import band_statistics, check_sets
+from depthda.datasets.checks.report import band_statistics, check_datasets
 from depthda.datasets.class_list import numbered
 from depthda.datasets.prepared import PreparedDataset
 from depthda.datasets.synthetic import make_world, write_sample
@@ -82,7 +82,7 @@ def test_the_sample_config_trains_and_tests(sample_4band, tmp_path):
     cfg = load_config(SAMPLE, options)
     seen = next(deal(open_source(cfg, 'sample', 'train'), 1, 1, seed=0))
     assert seen.image.shape == seen.fourth.shape == (128, 128, 3)
-    line = band_statistics(check_sets(cfg, ['train'])[0])
+    line = band_statistics(check_datasets(cfg, ['train'])[0])
     values = np.stack(
         [read(path) for path in sorted(sample_4band.glob('Train/Urban/images_png/*'))[:8]]
     )  # the last block of four numbers, 20 to 23, is held out
@@ -139,5 +139,5 @@ model = dict(
     found = runs(config, tmp_path / 'run', SHORT | options)
     assert found['tested_on']['images'] == 8
     three = Config.fromfile(CONFIGS / '_base_/datasets/prepared-512x512.py')
-    with pytest.raises(UserError, match='8 images of 4 bands, and LoadImageFromFile would make'):
+    with pytest.raises(UserError, match='8 images with 4 bands, which LoadImageFromFile would'):
         PreparedDataset(root, depth=None, pipeline=three.test_pipeline)

@@ -123,7 +123,11 @@ def test_released_hyperparameters_have_their_own_rows():
 
 
 def test_a_drdg_row_trains_translates_trains_and_tests():
-    for run in plan_runs(read(DRDG), 'out', [0]):
+    runs = plan_runs(read(DRDG), 'out', [0])
+    translations = {run.row.name: resolved_config(run.steps[0]).model for run in runs}
+    kinds = [translations[name].type for name in ('benjdira', 'cyclegan-losses', 'rdg')]
+    assert kinds == ['CycleGAN', 'DRDG', 'DRDG']
+    for run in runs:
         if len(run.steps) == 2:  # trained on Potsdam itself, with or without images of Vaihingen
             continue
         translation, tool, training, test = run.steps

@@ -118,4 +118,4 @@ def test_checkpoints_that_would_run_code_are_refused(tmp_path, short_run, run, u
     }
     status, _, error = run(*commands[use])
     assert status == 2 and not trace.exists()
-    assert error.startswith('error: ') and 'iter_2.pth holds more than tensors' in error
+    assert error.startswith('error: ') and 'iter_2.pth contains more than tensors' in error

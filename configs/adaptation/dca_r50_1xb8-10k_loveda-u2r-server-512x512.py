@@ -8,7 +8,9 @@ _base_ = [
 ]
 segmentor = dict(
     _base_.model,
-    decode_head=dict(type='TwinHead', head=dict(_base_.model.decode_head, dropout_ratio=0.5), combine='mean'),
+    decode_head=dict(
+        type='TwinHead', head=dict(_base_.model.decode_head, dropout_ratio=0.5), combine='mean'
+    ),
     auxiliary_head=None,
 )
 model = dict(_delete_=True, segmentor=segmentor, **_base_.adaptation)

@@ -37,6 +37,6 @@ train_dataloader = dict(
         source_first=True,
         source=source,
         target=dict(_base_.target_images, depth=source.depth, split='Train'),
-    )
+    ),
 )
 optim_wrapper = dict(_delete_=True, **_base_.optimisers)

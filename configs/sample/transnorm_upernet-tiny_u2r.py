@@ -7,7 +7,9 @@ _base_ = [
     './upernet_tiny_u2r.py',
     '../_base_/adaptation/transnorm_tiny.py',
 ]
-segmentor = dict(_base_.model, backbone=dict(_base_.model.backbone, norm_cfg=dict(type='TransNorm')))
+segmentor = dict(
+    _base_.model, backbone=dict(_base_.model.backbone, norm_cfg=dict(type='TransNorm'))
+)
 model = dict(_delete_=True, segmentor=segmentor, **_base_.adaptation)
 source = _base_.train_dataloader.dataset
 train_dataloader = dict(

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from depthda.checkpoints.key_layouts import translate_keys
 from depthda.checkpoints.loading import load_checkpoint_file
 from depthda.console import show
-from depthda.errors import UserError, few
+from depthda.errors import UserError, few, many
 
 # With a smaller share of the encoder's values, a partial start would be close to a random one.
-_LEAST = 0.1
+_MIN_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Fit:
 
     fitting: dict[str, Tensor]  # tensors whose name and shape the model has, too
     missing: list[str]  # names that the checkpoint lacks
-    left_over: list[str]  # names that the model lacks
+    unexpected: list[str]  # names that the model lacks
     reshaped: list[str]  # names in both whose shapes differ, with the two shapes in words
     layouts: list[str]  # other layouts from which names were translated
 
@@ -32,28 +32,42 @@ class Fit:
         """Describe in one line why the checkpoint does not fill the model; None if it does."""
         faults = {
             'missing': self.missing,
-            'not known to the model': self.left_over,
-            'of another shape': self.reshaped,
+            'not in the model': self.unexpected,
+            'with a different shape': self.reshaped,
         }
-        parts = [f'{len(keys)} {what} ({few(keys)})' for what, keys in faults.items() if keys]
-        return '; '.join(parts) or None
+        parts = [
+            f'{many(len(keys), "weight")} {what} ({few(keys)})'
+            for what, keys in faults.items()
+            if keys
+        ]
+        return ', '.join(parts) or None
 
 
 def match_weights(model: nn.Module, checkpoint: Mapping) -> Fit:
     """Compare a checkpoint (or only its ``state_dict``) with a model."""
-    found, own = checkpoint.get('state_dict', checkpoint), model.state_dict()
-    if other := [key for key, value in found.items() if not isinstance(value, Tensor)]:
+    stored, own = checkpoint.get('state_dict', checkpoint), model.state_dict()
+    if other := [key for key, value in stored.items() if not isinstance(value, Tensor)]:
         raise UserError(
-            f'the checkpoint has no tensor under {few(other)}: save it again as '
-            "{'state_dict': ...} with tensors by their names in the model."
+            f'the checkpoint has entries that are not tensors ({few(other)}): save it again as '
+            "{'state_dict': ...}, with only tensors and their names in the model."
         )
-    weights, layouts = translate_keys(found, own.keys())
+    weights, layouts = translate_keys(stored, own.keys())
     both = {key: (weights[key], value) for key, value in own.items() if key in weights}
-    fitting = {key: found for key, (found, value) in both.items() if found.shape == value.shape}
+    # Buffers that grow during training may have any size.
+    growing = {
+        f'{prefix}.{name}'
+        for prefix, module in model.named_modules()
+        for name in getattr(module, 'growing', ())
+    }
+    fitting = {
+        key: weight
+        for key, (weight, value) in both.items()
+        if weight.shape == value.shape or key in growing
+    }
     return Fit(
         fitting=fitting,
         missing=[key for key in own if key not in weights],
-        left_over=[key for key in weights if key not in own],
+        unexpected=[key for key in weights if key not in own],
         reshaped=[
             f'{key} '
             + ' instead of '.join('×'.join(map(str, t.shape)) or 'one value' for t in pair)
@@ -74,7 +88,7 @@ def complete_weights(
     """
     fit = match_weights(model, checkpoint)
     if fault := fit.fault():
-        raise UserError(f'{name} does not fit the model of this config: weights {fault}; {advice}.')
+        raise UserError(f'{name} does not fit the model of this config: {fault}; {advice}.')
     _log_layouts(fit)
     # Keep the versions of the model's modules, which some modules read while they load.
     weights = OrderedDict(fit.fitting)
@@ -119,28 +133,27 @@ class FilledCompletely:
 def partial_weights(model: nn.Module, checkpoint: Mapping, name: str) -> tuple[dict, dict]:
     """Return the weights of ``model`` with those of the checkpoint that fit, and a record.
 
-    The record says in plain built-ins how many tensors were loaded, and which were skipped. The log
-    lists them, too. The model is not changed. A checkpoint of which almost nothing fits is refused.
+    The record, in plain built-ins, has the number of loaded tensors and the names of skipped ones.
+    The log lists them, too. The model is not changed. A checkpoint that hardly fits is refused.
     """
     fit, own = match_weights(model, checkpoint), model.state_dict()
     encoder = [key for key in own if key.startswith('backbone.')] or list(own)
     fitting = sum(own[key].numel() for key in encoder if key in fit.fitting)
     share = fitting / max(1, sum(own[key].numel() for key in encoder))
-    if share < _LEAST:
+    if share < _MIN_SHARE:
         what = 'encoder' if encoder[0].startswith('backbone.') else 'model'
         raise UserError(
-            f'load_partial: {share:.0%} of the {what} of this config would come from {name} '
-            f'(weights {fit.fault()}): give load_from a checkpoint with the same {what}, or leave '
-            'it out.'
+            f'load_partial: only {share:.0%} of the {what} of this config would come from {name}: '
+            f'{fit.fault()}; set load_from to a checkpoint with the same {what}, or remove it.'
         )
     _log_layouts(fit)
     skipped = {
         'of another shape': fit.reshaped,
         'missing in the checkpoint': _by_module(fit.missing),
-        'left over': _by_module(fit.left_over),
+        'left over': _by_module(fit.unexpected),
     }
     lines = [f'load_partial: {len(fit.fitting)} of {len(own)} tensors from {name}']
-    lines += [f'  {what}: {", ".join(found)}' for what, found in skipped.items() if found]
+    lines += [f'  {what}: {", ".join(names)}' for what, names in skipped.items() if names]
     show('\n'.join(lines))
     record = {'loaded': len(fit.fitting), 'of': len(own), 'skipped': skipped}
     own.update(fit.fitting)
@@ -152,14 +165,14 @@ def check_finite(weights: Mapping[str, Tensor], name: str) -> None:
     for key, value in weights.items():
         if not torch.isfinite(value).all():
             raise UserError(
-                f'{name} holds NaN or infinity in {key}, so the model would predict nothing: use '
-                'an earlier checkpoint.'
+                f'{name} contains NaN or infinity in {key}, so its predictions would be useless: '
+                'use an earlier checkpoint.'
             )
 
 
 def _log_layouts(fit: Fit) -> None:
     if fit.layouts:
-        show(f'the checkpoint was read as {"; ".join(fit.layouts)}')
+        show(f'translated the weight names of the checkpoint from: {"; ".join(fit.layouts)}')
 
 
 def _by_module(keys: list[str]) -> list[str]:

@@ -21,7 +21,7 @@ _CONTRAST = r'^decode_head\.contrast_losses\.(\d)\.'
 _MIX = re.compile(rf'{_CONTRAST}fusion_weight_logit$')
 
 # Rules (layout, pattern, replacement), applied in this order. They translate the names of all
-# layouts to common names. So all names of one tensor become equal, whichever the model uses.
+# layouts to common names, so that all names of one tensor become equal.
 _RULES = [
     (RELEASE, r'^backbone2\.', 'backbone.depth.'),
     (RELEASE, r'^neck\.down_channel\.', 'neck.gates.'),
@@ -55,17 +55,17 @@ _RULES = [
 
 
 def translate_keys(
-    weights: Mapping[str, Tensor], known: Collection[str]
+    weights: Mapping[str, Tensor], model_keys: Collection[str]
 ) -> tuple[dict[str, Tensor], list[str]]:
     """Return the tensors of a checkpoint under the names of a model, and the layouts found.
 
-    ``known`` are the model's names. A key among them keeps its name, and so does a key that no
+    ``model_keys`` are the model's names. A key among them keeps its name, and so does a key that no
     layout explains. The prefix ``module.`` of a distributed run is removed. Values stay as they
     are, except for the mixing weights of the contrast: the released code has one tensor for each
     scale, and these are stacked here.
     """
     weights = {key.removeprefix('module.'): value for key, value in weights.items()}
-    adapted = [any(key.startswith(_ADAPTED) for key in keys) for keys in (weights, known)]
+    adapted = [any(key.startswith(_ADAPTED) for key in keys) for keys in (weights, model_keys)]
     if adapted == [True, False]:  # teacher and critics are not needed to predict
         weights = {
             key.removeprefix(_ADAPTED): value
@@ -75,24 +75,25 @@ def translate_keys(
     elif adapted == [False, True]:
         weights = {_ADAPTED + key: value for key, value in weights.items()}
     mixing = sorted(key for key in weights if _MIX.match(key))
-    if mixing and 'neck.mix' in known:
+    if mixing and 'neck.mix' in model_keys:
         weights['neck.mix'] = torch.stack([weights.pop(key) for key in mixing])
-    own = {}
-    for key in known:
+    by_common = {}
+    for key in model_keys:
         common, layouts = _common_name(key)
-        own[common] = None if common in own else (key, layouts)  # ambiguous: not translated
-    translated, found = {}, set()
+        # An ambiguous name is not translated.
+        by_common[common] = None if common in by_common else (key, layouts)
+    translated, used = {}, set()
     for key, value in weights.items():
         common, layouts = _common_name(key)
-        match = None if key in known else own.get(common)
+        match = None if key in model_keys else by_common.get(common)
         if match is None or match[0] in weights:
             translated[key] = value
             continue
         translated[match[0]] = value
-        found |= layouts ^ match[1]
-    found |= {RELEASE} if mixing and 'neck.mix' in known else set()
-    found |= {ADAPTED} if adapted[0] != adapted[1] else set()
-    return translated, sorted(found)
+        used |= layouts ^ match[1]
+    used |= {RELEASE} if mixing and 'neck.mix' in model_keys else set()
+    used |= {ADAPTED} if adapted[0] != adapted[1] else set()
+    return translated, sorted(used)
 
 
 def _common_name(key: str) -> tuple[str, frozenset[str]]:

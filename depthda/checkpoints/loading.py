@@ -1,4 +1,4 @@
-"""Read checkpoints as data: one loader accepts only whole files of tensors and built-ins."""
+"""Read checkpoints as data: one loader accepts only complete files of tensors and built-ins."""
 
 import errno
 import re
@@ -56,7 +56,9 @@ def load_checkpoint_file(
         # A checkpoint is a zip, or a pickle (torch before 1.6). An empty file was cut off, which is
         # reported below.
         if not (start in (b'PK', b'') or start.startswith(b'\x80')):
-            raise UserError(f'{file} is not a checkpoint: give a .pth file that a training wrote.')
+            raise UserError(
+                f'{file} is not a checkpoint: pass a .pth file written by a training run.'
+            )
     try:
         # Files of torch before 1.6 are not zips and cannot be mapped.
         mmap = mmap and zipfile.is_zipfile(file)
@@ -64,11 +66,11 @@ def load_checkpoint_file(
             return torch.load(file, map_location=map_location, mmap=mmap, weights_only=True)
     except UnpicklingError as error:
         # torch's own message would advise to disable the check.
-        found = re.search(r'GLOBAL ([\w.]+)', str(error))
+        match = re.search(r'GLOBAL ([\w.]+)', str(error))
         raise UserError(
-            f'{_name(file)} holds more than tensors and plain values'
-            f'{f" ({found[1]})" if found else ""}, so opening it could run code: refused; if you '
-            "trust its source, save it again as {'state_dict': ...} with tensors only."
+            f'{_name(file)} contains more than tensors and plain values'
+            f'{f" ({match[1]})" if match else ""}, so loading it could run code: if you trust its '
+            "source, save it again as {'state_dict': ...} with tensors only."
         ) from error
     except (EOFError, OSError, RuntimeError) as error:
         # torch cannot map some files that lack their end, and reports an invalid argument.
@@ -76,7 +78,7 @@ def load_checkpoint_file(
         if 'PytorchStreamReader' not in str(error) and not cut_off:
             raise
         raise DamagedCheckpointError(
-            f'{_name(file)} is damaged or was not written to its end; use an earlier checkpoint.'
+            f'{_name(file)} is damaged or incomplete: use an earlier checkpoint.'
         ) from error
 
 
@@ -119,8 +121,8 @@ def _download(url: str, *args, **kwargs) -> dict:
         cache = Path(torch.hub.get_dir()) / 'checkpoints'
         reason = getattr(error, 'reason', None) or error
         raise UserError(
-            f'{url} cannot be downloaded ({reason}): fetch it where there is a network and put the '
-            f'file into {cache}, or name the file itself in the config in place of its address.'
+            f'{url} could not be downloaded ({reason}): download it on a machine with network '
+            f'access and put it into {cache}, or set the path of a file instead of the URL.'
         ) from error
 
 
@@ -143,7 +145,7 @@ def to_plain(value: Any) -> Any:
         return items if isinstance(value, list) else tuple(items)
     if value is None or isinstance(value, (bool, int, float, str, bytes, torch.Tensor)):
         return value
-    raise TypeError(f'a checkpoint holds plain data only, and {type(value)} is not')
+    raise TypeError(f'a checkpoint can only store plain data, not {type(value)}')
 
 
 def restore_histories(message_hub: dict) -> None:
@@ -156,10 +158,10 @@ def restore_histories(message_hub: dict) -> None:
             )
 
 
-def latest_checkpoint(work_dir: str | Path, without: str | Path | None = None) -> Path | None:
+def latest_checkpoint(work_dir: str | Path, exclude: str | Path | None = None) -> Path | None:
     """Return the checkpoint that the last run in ``work_dir`` wrote last; None if there is none.
 
-    ``without`` names a file that is treated as missing.
+    The file ``exclude`` is treated as missing.
 
     mmengine records the name in ``last_checkpoint``. If a run is killed at the wrong moment, the
     file of that name no longer exists. Then the newest file counts. The file with the highest
@@ -170,14 +172,14 @@ def latest_checkpoint(work_dir: str | Path, without: str | Path | None = None) -
     if record.is_file():
         # Only the name counts, because the folder may have been moved.
         recorded = work_dir / Path(record.read_text().strip()).name
-        if recorded.is_file() and recorded != without:
+        if recorded.is_file() and recorded != exclude:
             return recorded
-    found = [
+    candidates = [
         (path.stat().st_mtime_ns, int(match[1]), path)
-        for path in set(work_dir.glob('*.pth')) - {without}
+        for path in set(work_dir.glob('*.pth')) - {exclude}
         if (match := re.fullmatch(r'(?:iter|epoch)_(\d+)', path.stem))
     ]
-    return max(found)[-1] if found else None
+    return max(candidates)[-1] if candidates else None
 
 
 def check_is_checkpoint(path: str | Path) -> None:
@@ -187,10 +189,12 @@ def check_is_checkpoint(path: str | Path) -> None:
     path = Path(path)
     folder = path if path.is_dir() else path.parent
     near = sorted(p.name for p in folder.glob('*.pth'))[-5:]
-    hint = f'; in {folder} there are {", ".join(near)}' if near else ''
+    names = ', '.join(near)
     if path.is_dir():
-        raise UserError(f'{path} is a folder: give one of its .pth files{hint}.')
-    raise UserError(f'there is no checkpoint {path}{hint}.')
+        hint = f' ({names})' if near else ''
+        raise UserError(f'{path} is a folder: pass the path of one of its .pth files{hint}.')
+    hint = f': {folder} contains {names}' if near else ''
+    raise UserError(f'the checkpoint {path} does not exist{hint}.')
 
 
 def read_meta(path: str | Path) -> dict:

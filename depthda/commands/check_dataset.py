@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Check, print and draw; return 1 if the data is not fit for training."""
-    from depthda.datasets.checks.report import band_statistics, check_sets, copies_in, describe
+    from depthda.datasets.checks.report import band_statistics, check_datasets, copies_in, describe
     from depthda.engine.checks.build_mistakes import build_mistakes
     from depthda.engine.checks.data_check import check_classes, data_warnings
     from depthda.engine.checks.output_check import check_outputs
@@ -45,7 +45,7 @@ def run(args: Namespace) -> int:
     check_classes(cfg)
     check_bands(cfg)
     with progress_bars() as show, build_mistakes(cfg):
-        checked = check_sets(cfg, args.split, args.fast, args.workers, show)
+        checked = check_datasets(cfg, args.split, args.fast, args.workers, show)
     for part in checked:
         print(describe(part))
         details = [line] if (line := band_statistics(part)) else []

@@ -59,8 +59,8 @@ class ClassList:
 
 def _colour(index: int) -> list[int]:
     """Return the default colour of a class. When all are used, they repeat in darker shades."""
-    rounds, place = divmod(index, len(_COLOURS))
-    return [round(0.7**rounds * part) for part in bytes.fromhex(_COLOURS[place])]
+    rounds, number = divmod(index, len(_COLOURS))
+    return [round(0.7**rounds * part) for part in bytes.fromhex(_COLOURS[number])]
 
 
 def numbered(names: Sequence[str], first: int = 0) -> ClassList:
@@ -82,32 +82,38 @@ def read_classes(path: str | os.PathLike) -> ClassList:
     path = Path(path)
     if not path.is_file():
         raise UserError(
-            f'there is no list of classes {path}: write one with a class per line, as name and '
-            'value or name and colour (cropland 255 211 127)'
+            f'the class list {path} does not exist: write one class per line, as a name with a '
+            'value or a colour (cropland 255 211 127)'
         )
     entries = [_entry(line, path) for line in read_lines(path) if not line.startswith('#')]
     lengths = {len(numbers) for _, numbers in entries}
     names = tuple(dict.fromkeys(name for name, _ in entries if name != _NO_CLASS))
     if not names or len(names) >= IGNORED:
-        raise UserError(f'{path} names {len(names)} classes: name 1 to {IGNORED - 1}')
+        raise UserError(f'{path} lists {len(names)} classes: list 1 to {IGNORED - 1}')
     if len({name.lower() for name in names}) < len(names):
-        raise UserError(f'{path} has names that differ only in case: write each class in one way')
+        raise UserError(f'{path} has names that differ only in case: spell each class in one way')
     if len(lengths) > 1:
         raise UserError(
-            f'{path} has lines with {" and ".join(map(str, sorted(lengths)))} numbers: write all '
-            'as name, as name VALUE or as name RED GREEN BLUE'
+            f'{path} has lines with {" and ".join(map(str, sorted(lengths)))} numbers: write every '
+            'line as name, every line as name VALUE, or every line as name RED GREEN BLUE'
         )
     length = lengths.pop()
     if length == 0:
         if len(names) < len(entries):
-            raise UserError(f'{path} names a class twice, or {_NO_CLASS} without its value')
+            raise UserError(
+                f'{path} lists a class twice, or {_NO_CLASS} without a value: list each class once '
+                f'and give {_NO_CLASS} a value'
+            )
         return numbered(names)
     values: dict = {}
     for name, numbers in entries:
         key = numbers[0] if length == 1 else numbers
         index = IGNORED if name == _NO_CLASS else names.index(name)
         if values.setdefault(key, index) != index:
-            raise UserError(f'{path}: {" ".join(map(str, numbers))} stands for two classes')
+            raise UserError(
+                f'{path} uses {" ".join(map(str, numbers))} for two classes: give each class its '
+                'own value or colour'
+            )
     # Label maps with the values 0 and 255 are common, so a line may use 255 for a class.
     unused = {IGNORED: IGNORED} if length == 1 else {}
     return ClassList(names, unused | values, coloured=length == 3)
@@ -115,20 +121,21 @@ def read_classes(path: str | os.PathLike) -> ClassList:
 
 def _entry(line: str, path: Path) -> tuple[str, tuple[int, ...]]:
     titles = set(re.split(r'[\s,;]+', line.lower()))
-    for fault, found in (
+    for fault, applies in (
         ('begins with a number', _VALUE_FIRST.match(line)),
         ('is a line of column titles', len(titles) > 1 and titles <= _TITLES),
         ('is JSON', line[0] in '{['),
     ):
-        if found:
+        if applies:
             raise UserError(
-                f'{path}: {line!r} {fault}: write one class per line, as {_FORMATS} (building 1)'
+                f'{path}: the line {line!r} {fault}: write one class per line, as {_FORMATS} '
+                '(building 1)'
             )
-    name, rest = _LINE.match(line).groups()
-    name, numbers = name.rstrip(' ,;:=\t'), tuple(map(int, re.findall(r'\d+', rest)))
+    name, value = _LINE.match(line).groups()
+    name, numbers = name.rstrip(' ,;:=\t'), tuple(map(int, re.findall(r'\d+', value)))
     readable = name and not _NOT_A_NAME.search(name) and len(numbers) in (0, 1, 3)
     if not readable or any(number > 255 for number in numbers):
         raise UserError(
-            f'{path}: cannot read {line!r}: write {_FORMATS}, with numbers from 0 to 255'
+            f'{path}: cannot read the line {line!r}: write {_FORMATS}, with numbers from 0 to 255'
         )
     return (_NO_CLASS if name.lower() == _NO_CLASS else name), numbers

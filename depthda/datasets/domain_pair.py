@@ -30,13 +30,13 @@ class DomainPairDataset:
     # Draw the tiles of both datasets at random with replacement, as the released code of DRDG does.
     # An epoch then shows about 63 % (1 - 1/e) of the tiles of the larger dataset.
     replacement: bool = False
-    # Use each index, with its seed, for the source unchanged, even if the target is larger. So the
-    # source samples are the same as in a training on the source alone.
+    # Use each index, with its seed, unchanged for the source, even if the target is larger. Then
+    # the source samples are the same as in a training on the source alone.
     source_first: bool = False
 
     def __post_init__(self, source: Any, target: Any) -> None:
         if self.replacement and self.source_first:
-            raise UserError('DomainPairDataset: give replacement or source_first, not both.')
+            raise UserError('DomainPairDataset: set replacement or source_first, not both.')
         self.sets: dict[str, RGBDSegDataset] = {
             name: DATASETS.build(dict(item)) if isinstance(item, Mapping) else item
             for name, item in (('source', source), ('target', target))
@@ -61,7 +61,7 @@ class DomainPairDataset:
     def __getitem__(self, idx: int) -> dict:
         if not 0 <= idx < len(self):
             # Without an IndexError, `for pair in dataset` would never end.
-            raise IndexError(f'there is no pair {int(idx)} among {len(self)}')
+            raise IndexError(f'there is no pair {int(idx)}: the dataset has {len(self)} pairs')
         pair: dict[str, dict] = dict(inputs={}, data_samples={})
         for name, dataset in self.sets.items():
             sample = dataset[self._key(name, idx)]

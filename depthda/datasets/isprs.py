@@ -70,16 +70,18 @@ class ISPRSDataset(RGBDSegDataset):
             areas = translation.get('areas') or in_split
             return tuple(area for area in in_split if area in areas)
         if not areas or isinstance(areas, str):
-            raise UserError(f'areas={areas!r} of {name}: give a list of some of {", ".join(known)}')
+            raise UserError(
+                f'areas={areas!r} of {name} is not a list of areas: choose from {", ".join(known)}'
+            )
         if unknown := [str(area) for area in areas if area not in known]:
             raise UserError(
-                f'areas={list(areas)} of {name}: there is no area {", ".join(unknown)}, the '
-                f'areas are {", ".join(known)}'
+                f'areas={list(areas)} of {name} contains unknown areas ({", ".join(unknown)}): '
+                f'choose from {", ".join(known)}'
             )
         if others := [area for area in areas if area not in in_split]:
             raise UserError(
-                f'areas={list(areas)} of {name}: {", ".join(others)} is not in split '
-                f'{split!r}, which has {", ".join(in_split)}'
+                f'areas={list(areas)} of {name} contains areas that are not in split {split!r} '
+                f'({", ".join(others)}): choose from {", ".join(in_split)}'
             )
         return tuple(area for area in in_split if area in areas)
 
@@ -97,22 +99,22 @@ class ISPRSDataset(RGBDSegDataset):
         return chosen
 
     def _area(self, stem: str) -> str:
-        found = self.AREA.match(os.path.basename(stem))
-        if found is None or found[1] not in self.SPLITS['all']:
+        match = self.AREA.match(os.path.basename(stem))
+        if match is None or match[1] not in self.SPLITS['all']:
             raise UserError(
-                f'{stem} in {self.data_prefix["img_path"]} begins with an unknown area: '
-                f'{type(self).__name__} has {", ".join(self.SPLITS["all"])}; correct the name '
-                f'({self.SPLITS["all"][0]}_0_0_512_512) or remove the file'
+                f'the file name {stem} in {self.data_prefix["img_path"]} begins with an unknown '
+                f'area: correct it (for example {self.SPLITS["all"][0]}_0_0_512_512) or remove the '
+                f'file; the areas of {type(self).__name__} are {", ".join(self.SPLITS["all"])}'
             )
-        return found[1]
+        return match[1]
 
     def _check_complete(self, counts: Counter, folder: str) -> None:
         missing = [area for area in self.areas if not counts[area]]
         if missing:
             raise UserError(
-                f'{folder} has no tile of {len(missing)} of the {len(self.areas)} areas of split '
-                f'{self.split!r} ({", ".join(missing)}): prepare them, or name the areas to use '
-                'with areas=[…]'
+                f'{folder} has no tiles of {len(missing)} of the {len(self.areas)} areas of split '
+                f'{self.split!r} ({", ".join(missing)}): prepare them, or list the areas to use in '
+                'areas=[…]'
             )
         root = Path(self.data_root)
         manifest = read_manifest(root)
@@ -120,9 +122,9 @@ class ISPRSDataset(RGBDSegDataset):
             expected = manifest.get('areas', {}).get(area, {}).get('tiles', 0)
             if counts[area] != expected:
                 raise UserError(
-                    f'{folder} has {many(counts[area], "tile")} of area {area} and '
-                    f'{manifest_path(root)} lists {expected}: run depthda prepare-dataset again, '
-                    'it continues what was interrupted'
+                    f'{folder} has {many(counts[area], "tile")} of area {area}, but '
+                    f'{manifest_path(root)} lists {expected}: run depthda prepare-dataset again to '
+                    'continue the preparation'
                 )
 
 

@@ -77,7 +77,7 @@ class LoveDARGBD(RGBDSegDataset):
         samples['sample-two-dates'] = ' --two-dates --seed 1000 --train 160 --val 0 --test 0'
         option = samples.get(os.path.basename(os.path.normpath(self.data_root)))
         if option is not None:
-            return f'make the dataset with: depthda sample {self.data_root}{option}'
+            return f'make the dataset with depthda sample {self.data_root}{option}'
         return super().how_made()
 
     def _join_prefix(self) -> None:
@@ -89,12 +89,12 @@ class LoveDARGBD(RGBDSegDataset):
             for domain in self.domains:
                 root = os.path.join(self.data_root, split, domain)
                 folders = {key: os.path.join(root, name) for key, name in self.data_prefix.items()}
-                found = self.load_folder(folders, domain, split)
-                selected = [s for s in found if self._is_selected(s['img_path'])]
+                listed = self.load_folder(folders, domain, split)
+                selected = [s for s in listed if self._is_selected(s['img_path'])]
                 if not selected:
                     raise UserError(
-                        f'the {self.holdout["part"]} part of the {len(found)} images in {root} is '
-                        f"empty with {self.holdout}: set a smaller 'block' or 'every'"
+                        f'holdout={self.holdout} selects none of the {len(listed)} images in '
+                        f"{root}: set a smaller 'block' or 'every'"
                     )
                 samples += selected
         return samples
@@ -119,24 +119,27 @@ def _choose(name: str, value: str | Sequence[str], choices: tuple[str, ...]) -> 
 def _read_holdout(holdout: dict | None, splits: list[str]) -> dict | None:
     if holdout is None:
         return None
-    read = dict(part=None, every=10, block=20) | dict(holdout)
-    if set(read) != {'part', 'every', 'block'} or read['part'] not in PARTS:
+    settings = dict(part=None, every=10, block=20) | dict(holdout)
+    if set(settings) != {'part', 'every', 'block'} or settings['part'] not in PARTS:
         raise UserError(
-            f'holdout={dict(holdout)} of LoveDARGBD is unknown: use '
+            f'holdout={dict(holdout)} of LoveDARGBD is invalid: use '
             f'dict(part={" or ".join(map(repr, PARTS))}, every=10, block=20)'
         )
     if splits != ['Train']:
-        raise UserError(f"holdout is a part of Train, not of {splits}: set split='Train'")
-    if read['every'] < 2 or read['block'] < 1:
+        raise UserError(
+            f'holdout selects a part of Train, but the config uses {", ".join(splits)}: set '
+            "split='Train'"
+        )
+    if settings['every'] < 2 or settings['block'] < 1:
         raise UserError(f'holdout={dict(holdout)} of LoveDARGBD needs every ≥ 2 and block ≥ 1')
-    return read
+    return settings
 
 
 def _number(path: str) -> int:
     stem = os.path.splitext(os.path.basename(path))[0]
     if not (stem.isascii() and stem.isdigit()):
         raise UserError(
-            f'{path} is not named by a number, but holdout needs numbers: name files as LoveDA '
-            'does (12.png)'
+            f'the file name of {path} is not a number, but holdout needs numbers: name the files '
+            'as in LoveDA (12.png)'
         )
     return int(stem)

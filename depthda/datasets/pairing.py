@@ -13,16 +13,16 @@ from depthda.io.files import walk
 from depthda.io.headers import IMAGE_SUFFIXES, Header, misnamed, read_headers
 
 _FIXES = {
-    'label': 'add an index mask of the same stem for each, or use the dataset without labels (a '
-    'tool: leave --labels out; a config: labels=False)',
-    'depth map': 'add a 16-bit PNG or a GeoTIFF of the same stem for each (depthda depth '
-    'makes them), or use the dataset without depth (a tool: leave --depth out; a config: '
+    'label': 'add an index mask with the same stem for each image, or use the dataset without '
+    'labels (command line: omit --labels; config: labels=False)',
+    'depth map': 'add a 16-bit PNG or a GeoTIFF with the same stem for each image (depthda depth '
+    'makes them), or use the dataset without depth (command line: omit --depth; config: '
     'depth=None, or depth_path=None in data_prefix)',
 }
 
 _SUFFIX_OPTIONS = {
-    'label': 'a tool: --label-suffix; a config: seg_map_suffix',
-    'depth map': 'a tool: --depth-suffix; a config: depth_suffix',
+    'label': 'command line: --label-suffix; config: seg_map_suffix',
+    'depth map': 'command line: --depth-suffix; config: depth_suffix',
 }
 
 # Accepted numbers of bands. Many tools write depth maps as grey PNGs with three equal bands.
@@ -33,7 +33,7 @@ _BANDS = {'label': (1,), 'depth map': (1, 3)}
 class Source:
     """A folder of one kind of file. If ``suffix`` is None, all suffixes of that kind are accepted.
 
-    A suffix that begins with ``/`` is a whole file name (``/dsm.tif``, with one folder per scene).
+    A suffix that begins with ``/`` is a complete file name (``/dsm.tif``, one folder per scene).
     """
 
     kind: str
@@ -48,31 +48,31 @@ class Source:
         """
         if not os.path.isdir(self.folder):
             fix = f': {_FIXES[self.kind]}' if self.kind in _FIXES else ''
-            state = 'is a file' if os.path.isfile(self.folder) else 'does not exist'
+            fault = 'is a file' if os.path.isfile(self.folder) else 'does not exist'
             if os.path.islink(self.folder) and not os.path.exists(self.folder):
-                state = 'is a link that leads nowhere or to itself'
-            raise UserError(f'the {self.kind} folder {self.folder} {state}{fix}')
-        known = DEPTH_SUFFIXES if self.kind == 'depth map' else IMAGE_SUFFIXES
-        suffixes = known if self.suffix is None else (self.suffix.lower(),)
-        foreign = tuple(suffix.lower() for suffix in others)
-        found: dict[str, str] = {}
+                fault = 'is a broken link'
+            raise UserError(f'the {self.kind} folder {self.folder} {fault}{fix}')
+        usual = DEPTH_SUFFIXES if self.kind == 'depth map' else IMAGE_SUFFIXES
+        suffixes = usual if self.suffix is None else (self.suffix.lower(),)
+        excluded = tuple(suffix.lower() for suffix in others)
+        paths: dict[str, str] = {}
         for folder, _, names in walk(self.folder):
             for name in names:
                 end = f'/{name}'.lower()
                 suffix = next(filter(end.endswith, suffixes), None)
                 # Skip hidden files of the operating system, which macOS also puts into zips.
-                if suffix is None or name.startswith('.') or end.endswith(foreign):
+                if suffix is None or name.startswith('.') or end.endswith(excluded):
                     continue
                 path = os.path.join(folder, name)
                 stem = f'/{os.path.relpath(path, self.folder)}'[: -len(suffix)].strip('/')
                 # In file names, macOS writes ü as two characters, other systems as one.
                 stem = unicodedata.normalize('NFC', stem)
-                if stem in found:
+                if stem in paths:
                     raise UserError(
-                        f'{found[stem]} and {path} have the same stem: remove one of them'
+                        f'{paths[stem]} and {path} have the same stem: remove one of them'
                     )
-                found[stem] = path
-        return found
+                paths[stem] = path
+        return paths
 
 
 def pair_by_stem(
@@ -101,21 +101,21 @@ def pair_by_stem(
         folders = {os.path.realpath(source.folder) for source in (first, second)}
         if len(folders) == 1 and first.suffix == second.suffix:
             raise UserError(
-                f'{first.folder} is the folder of every {first.kind} and of every {second.kind}: '
-                'give each kind its own folder or suffix'
+                f'{first.folder} is used for both {first.kind}s and {second.kind}s: use a separate '
+                'folder or suffix for each'
             )
     images = image.files(_other_suffixes(image, sources))
     if not images:
         suffixes = image.suffix or ', '.join(IMAGE_SUFFIXES)
-        raise UserError(f'the image folder {image.folder} holds no image ({suffixes})')
+        raise UserError(f'the image folder {image.folder} contains no images ({suffixes})')
     if only is not None:
         only = {unicodedata.normalize('NFC', stem) for stem in only}
     if absent := sorted((only or set()) - set(images)):
         fix = 'correct the list or add the files'
         if all(os.path.splitext(stem)[0] in images for stem in absent):
-            fix = f'write them without {os.path.splitext(absent[0])[1]}'
+            fix = f'write the names without {os.path.splitext(absent[0])[1]}'
         raise UserError(
-            f'the list names {many(len(absent), "image")} that {image.folder} does not hold '
+            f'the list contains {many(len(absent), "name")} without an image in {image.folder} '
             f'({_few(absent)}): {fix}'
         )
     stems = sorted(images if only is None else only)
@@ -150,34 +150,35 @@ def _compare_names(
     extra = [files[stem] for stem in sorted(set(files) - set(images))]
     if missing:
         verb = 'has' if len(missing) == 1 else 'have'
-        also = _other_format(source, missing[0])
+        hint = _other_format(source, missing[0])
         if extra:
             number = many(len(extra), source.kind)
-            also = f', and it holds {number} without an image ({_few(extra)})'
+            hint = f'; that folder also contains {number} without an image ({_few(extra)})'
         raise UserError(
             f'{len(missing)} of {many(len(stems), "image")} in {image.folder} {verb} no '
-            f'{source.kind} in {source.folder} ({_few(images[stem] for stem in missing)}){also}: '
+            f'{source.kind} in {source.folder} ({_few(images[stem] for stem in missing)}){hint}: '
             f'{_FIXES[source.kind]}'
         )
     if extra:
         raise UserError(
-            f'{source.folder} holds {many(len(extra), source.kind)} without an image in '
+            f'{source.folder} contains {many(len(extra), source.kind)} without an image in '
             f'{image.folder} ({_few(extra)}): remove them or add the images'
         )
 
 
 def _other_format(source: Source, stem: str) -> str:
     """Return a clause for the message if the file of ``stem`` exists with another suffix."""
-    found = sorted(glob(f'{escape(os.path.join(source.folder, stem))}.*'))
-    if not found:
+    candidates = sorted(glob(f'{escape(os.path.join(source.folder, stem))}.*'))
+    if not candidates:
         return ''
+    name = os.path.basename(candidates[0])
     if source.suffix is not None:
         return (
-            f'; it holds {os.path.basename(found[0])}, and only names that end with '
-            f'{source.suffix} count ({_SUFFIX_OPTIONS[source.kind]})'
+            f'; that folder contains {name}, but only names that end with '
+            f'{source.suffix} are used ({_SUFFIX_OPTIONS[source.kind]})'
         )
-    read = 'PNG and TIFF' if source.kind == 'depth map' else 'PNG, JPEG and TIFF'
-    return f'; it holds {os.path.basename(found[0])}, and {read} are read'
+    formats = 'PNG and TIFF' if source.kind == 'depth map' else 'PNG, JPEG and TIFF'
+    return f'; that folder contains {name}, but only {formats} are read'
 
 
 def _compare_headers(
@@ -189,12 +190,12 @@ def _compare_headers(
     headers: dict[str, Mapping[str, Header]] = {}
     for source in (image, *others):
         paths = [sample[source.kind] for sample in samples]
-        found = headers[source.kind] = dict(zip(paths, read_headers(paths), strict=True))
-        unreadable = [path for path, header in found.items() if header is None]
-        fault = 'that cannot be read (empty, broken off or of another format)'
-        _refuse(source, map(_with_format, unreadable), fault, 'write or download them again')
+        by_path = headers[source.kind] = dict(zip(paths, read_headers(paths), strict=True))
+        unreadable = [path for path, header in by_path.items() if header is None]
+        fault = 'that cannot be read (empty, truncated or in another format)'
+        _refuse(source, map(_with_format, unreadable), fault, 'create or download them again')
         bands = _BANDS.get(source.kind)
-        multiband = [path for path, header in found.items() if bands and header.bands not in bands]
+        multiband = [p for p, header in by_path.items() if bands and header.bands not in bands]
         fix = 'save them as single-band files (labels as class indices)'
         _refuse(source, multiband, 'with several bands', fix)
     faults: dict[tuple[str, str], list[str]] = {}
@@ -204,17 +205,17 @@ def _compare_headers(
     for (fault, fix), paths in faults.items():
         _refuse(image, paths, fault, fix)
     for source in others:
-        found = headers[source.kind]
+        by_path = headers[source.kind]
         unequal = [
             f'{path}: {header.width}×{header.height}, image {size.width}×{size.height}'
-            for (path, header), size in zip(found.items(), headers['image'].values(), strict=True)
+            for (path, header), size in zip(by_path.items(), headers['image'].values(), strict=True)
             if header[:2] != size[:2]
         ]
-        _refuse(source, unequal, 'of another size than the image', 'bring them to its grid')
+        _refuse(source, unequal, 'of another size than the image', 'resample them to its grid')
         if source.kind == 'label':
-            wide = [path for path, header in found.items() if header.dtype != 'uint8']
-            fix = 'save class indices as 8-bit PNG (depthda prepare-dataset folder does it)'
-            _refuse(source, wide, 'of more than 8 bits, which would be cut to 8', fix)
+            wide = [path for path, header in by_path.items() if header.dtype != 'uint8']
+            fix = 'save class indices as 8-bit PNG (depthda prepare-dataset folder does this)'
+            _refuse(source, wide, 'with more than 8 bits, which would be reduced to 8', fix)
         else:
             # read_depth refuses colour-mapped depth. All maps of a folder are written in the same
             # way, so it is enough to decode one.
@@ -229,9 +230,8 @@ def _with_format(path: str) -> str:
 
 def _refuse(source: Source, names: Iterable[str], fault: str, fix: str) -> None:
     if names := list(names):
-        raise UserError(
-            f'{source.folder} holds {many(len(names), source.kind)} {fault} ({_few(names)}): {fix}'
-        )
+        number = many(len(names), source.kind)
+        raise UserError(f'{source.folder} contains {number} {fault} ({_few(names)}): {fix}')
 
 
 def _few(names: Iterable[str]) -> str:

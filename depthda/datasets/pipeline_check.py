@@ -69,8 +69,8 @@ def _fault(transform: Callable, loaded: bool, has_loader: bool, info: _DatasetFa
     kind = type(transform)
     if kind in _LABEL_LOADERS and not info.has_labels:
         return (
-            'finds no labels in this dataset: remove it from the pipeline (the LoveDA configs have '
-            'such a pipeline: pipeline={{_base_.unlabelled_pipeline}})'
+            'cannot load labels, because this dataset has none: remove it from the pipeline (the '
+            'LoveDA configs have such a pipeline: pipeline={{_base_.unlabelled_pipeline}})'
         )
     if isinstance(transform, DepthJitter) and not loaded:
         return 'has no depth to alter: put it after LoadDepth'
@@ -81,7 +81,7 @@ def _fault(transform: Callable, loaded: bool, has_loader: bool, info: _DatasetFa
             return 'would separate the image from its depth: put it after LoadDepth'
         bands, is_file = info.optical_bands, kind is mmcv_transforms.LoadImageFromFile
         if is_file and (bands not in (1, 3) or (bands == 1 and transform.color_type == 'color')):
-            return f'loads three bands, and optical_bands is {bands}: use LoadMultibandImage'
+            return f'loads three bands, but optical_bands is {bands}: use LoadMultibandImage'
         return None
     if kind in _GEOMETRIC:
         return _GEOMETRIC[kind](transform, info)
@@ -121,11 +121,11 @@ def _fills(image_fill: Any, label_fill: Any, info: _DatasetFacts) -> str | None:
     # OpenCV accepts up to four fill values, one per channel. If one of them is not 0, the number of
     # bands decides whether depth is filled with it.
     if any(image_fill) if isinstance(image_fill, Sequence) else image_fill:
-        return f'fills the image with {image_fill}: fill with 0, which is "no depth"'
+        return f'fills the image with {image_fill}: fill with 0, which means "no depth"'
     if label_fill == info.ignore_index:
         return None
-    text = f'fills labels with {label_fill}, which is then a class'
-    return f'{text}: fill with the ignored {info.ignore_index}'
+    text = f'fills labels with {label_fill}, which would count as a class'
+    return f'{text}: fill with {info.ignore_index}, which is ignored'
 
 
 def _fill_rule(image_fill: str) -> Rule:
@@ -158,9 +158,9 @@ def _cut_out(transform: Any, info: _DatasetFacts) -> str | None:
     if not isinstance(fill, Sequence):
         return f'fills depth with {fill}: set fill_in=0' if fill else None
     if len(fill) != info.channels:
-        return f'fills {len(fill)} channels where there are {info.channels}: set fill_in=0'
+        return f'fills {len(fill)} channels, but the image has {info.channels}: set fill_in=0'
     if info.has_depth and fill[-1] != 0:
-        return f'fills depth with {fill[-1]}: end fill_in with 0, which is "no depth"'
+        return f'fills depth with {fill[-1]}: end fill_in with 0, which means "no depth"'
     return None
 
 
@@ -199,11 +199,11 @@ _CONTAINERS = (
     Compose, mmcv_transforms.Compose, mmcv_transforms.KeyMapper, mmcv_transforms.RandomApply,
     mmcv_transforms.RandomChoice, mmcv_transforms.TransformBroadcaster,
 )  # fmt: skip
-_BEFORE = 'put it before LoadDepth, where the image has optical bands only'
+_BEFORE = 'put it before LoadDepth, where the image has only optical bands'
 _ALTERNATIVES = {
     'PhotoMetricDistortion': 'use OpticalDistortion',
-    'Normalize': 'remove it, RGBDDataPreprocessor normalises',
-    'LoadImageFromFile': 'put it first',
+    'Normalize': 'remove it, because RGBDDataPreprocessor normalises',
+    'LoadImageFromFile': 'make it the first transform',
     'RandomDepthMix': 'remove it',
     **dict.fromkeys(('CLAHE', 'AdjustGamma', 'Rerange', 'RGB2Gray', 'RandomGrayscale'), _BEFORE),
 }
@@ -212,6 +212,6 @@ _RANDOM = (
     'OpticalDistortion', 'PhotoMetricDistortion',
 )  # fmt: skip
 _OTHERWISE = (
-    f'{_BEFORE}, or, if it moves all channels alike and fills with 0, give its class the attribute '
-    'keeps_depth = True'
+    f'{_BEFORE}, or, if it moves all channels alike and fills with 0, set keeps_depth = True in '
+    'its class'
 )

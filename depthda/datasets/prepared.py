@@ -39,13 +39,13 @@ class PreparedDataset(RGBDSegDataset):
             )
         if not {'splits', 'classes', 'labels', 'domain'} <= set(manifest):
             raise UserError(
-                f'{path} was not made by depthda prepare-dataset folder: correct data_root, or '
+                f'{path} was not written by depthda prepare-dataset folder: correct data_root, or '
                 'use the dataset class for these files (data/README.md)'
             )
         if not manifest.get('complete'):
             raise UserError(
-                f'{data_root} is not complete: run the same depthda prepare-dataset again; it '
-                'continues what was interrupted'
+                f'{data_root} is not complete: run the same depthda prepare-dataset command again '
+                'to continue the preparation'
             )
         if split is not None and not manifest['splits']:
             raise UserError(
@@ -55,22 +55,23 @@ class PreparedDataset(RGBDSegDataset):
             )
         if split is not None and split not in manifest['splits']:
             raise UserError(
-                f'split={split!r} is not a split of {data_root}: use '
+                f'split={split!r} is not a split of {data_root}: choose from '
                 f'{", ".join(manifest["splits"])}'
             )
         if kwargs.get('reduce_zero_label'):
             raise UserError(
-                f'reduce_zero_label=True for {data_root} would make its first class no-data and '
-                'each other class the one before it: prepared labels count from 0, so leave it out'
+                f'reduce_zero_label=True for {data_root} would turn the first class into no-data '
+                'and every other class into the previous one: remove it, because prepared labels '
+                'start at 0'
             )
         if not manifest['classes'] and kwargs.get('test_mode'):
             raise UserError(
-                f'{path} names no classes, so predictions would have no meaning: make the dataset '
-                'with --classes FILE, with or without labels'
+                f'{path} lists no classes, so predictions would have no meaning: prepare the '
+                'dataset again with --classes FILE (it works with and without labels)'
             )
         if manifest['classes']:
-            described = dict(classes=manifest['classes'], palette=manifest['palette'])
-            kwargs['metainfo'] = described | (kwargs.get('metainfo') or {})
+            listed = dict(classes=manifest['classes'], palette=manifest['palette'])
+            kwargs['metainfo'] = listed | (kwargs.get('metainfo') or {})
         super().__init__(
             depth=depth,
             labels=labels if manifest['labels'] else False,

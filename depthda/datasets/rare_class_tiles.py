@@ -43,7 +43,7 @@ class RareClassTiles:
         if isinstance(self.dataset, Mapping):
             self.dataset = DATASETS.build(dict(self.dataset))
         if not self.dataset.has_labels:
-            raise UserError('RareClassTiles draws by classes, and its dataset has no labels.')
+            raise UserError('RareClassTiles needs a dataset with labels, but its dataset has none.')
 
     def __getattr__(self, name: str) -> Any:
         # All other attributes, such as metainfo and get_data_info, are those of the dataset.
@@ -77,7 +77,7 @@ class RareClassTiles:
         exponents = np.where(shown, (1 - shares) / self.temperature, -np.inf)
         if not shown.any():
             raise UserError(
-                f'RareClassTiles: no tile shows {self.min_pixels} pixels of any class: lower '
+                f'RareClassTiles: no tile has {self.min_pixels} pixels of any class: set a smaller '
                 'min_pixels.'
             )
         weights = np.exp(exponents - exponents.max())

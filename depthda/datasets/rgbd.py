@@ -82,8 +82,8 @@ class RGBDSegDataset(BaseSegDataset):
         folders = {key: folder for key, folder in folders.items() if folder is not None}
         if 'img_path' not in folders or not set(folders) <= set(_KINDS):
             raise UserError(
-                f'data_prefix of {type(self).__name__} has the keys {sorted(folders)}: '
-                f'it takes img_path and, where the dataset has them, seg_map_path and depth_path'
+                f'data_prefix of {type(self).__name__} has the keys {sorted(folders)}: use '
+                'img_path and, if the dataset has them, seg_map_path and depth_path'
             )
         self.depth = depth
         self.domain = domain
@@ -142,7 +142,9 @@ class RGBDSegDataset(BaseSegDataset):
     ) -> list[dict]:
         """Pair and check the files in ``folders``, whose keys are those of ``data_prefix``."""
         if self.data_root and not Path(self.data_root).is_dir():
-            raise UserError(f'there is no folder {self.data_root} (data_root): {self.how_made()}')
+            raise UserError(
+                f'the folder {self.data_root} (data_root) does not exist: {self.how_made()}'
+            )
         suffixes = (self.img_suffix, self.seg_map_suffix, self.depth_suffix)
         sources = [
             Source(kind, folders[key], suffix) if key in folders else None
@@ -194,9 +196,9 @@ class RGBDSegDataset(BaseSegDataset):
         if len(unknown):
             shift, classes = int(self.reduce_zero_label), len(self._metainfo['classes'])
             raise UserError(
-                f'{path} has the value {int(unknown.max()) + shift}, but the {classes} classes are '
-                f'{shift} to {classes - 1 + shift}: correct the mask, or set classes= and '
-                'reduce_zero_label= of the dataset.'
+                f'{path} contains the value {int(unknown.max()) + shift}, but the {classes} '
+                f'classes are {shift} to {classes - 1 + shift}: correct the labels, or set classes '
+                'and reduce_zero_label of the dataset.'
             )
 
     def _check_sample(self, sample: dict) -> None:
@@ -216,19 +218,19 @@ class RGBDSegDataset(BaseSegDataset):
         stems = read_lines(self.ann_file)
         if not stems:
             raise UserError(
-                f'the list of stems {self.ann_file} (ann_file) is empty: write one stem a line, '
-                'or leave ann_file out to use every image'
+                f'the list of stems {self.ann_file} (ann_file) is empty: write one stem per line, '
+                'or remove ann_file to use every image'
             )
         return stems
 
     @classmethod
     def _load_metainfo(cls, metainfo: Mapping | None = None) -> dict:
         names = (metainfo or {}).get('classes')
-        # mmengine accepts the path of a file of names. It would take each letter of any other
-        # string for a class.
+        # mmengine accepts the path of a file of names. It would treat each letter of any other
+        # string as a class.
         if isinstance(names, str) and not Path(names).is_file():
             raise UserError(
-                f'classes={names!r} of {cls.__name__} is one string: write a tuple of names, '
+                f'classes={names!r} of {cls.__name__} is a single string: write a tuple of names, '
                 f'({names!r},)'
             )
         # Checkpoints store the metainfo, so it may only contain built-in types.
@@ -236,7 +238,7 @@ class RGBDSegDataset(BaseSegDataset):
         classes = list(plain.get('classes') or ())
         if repeated := [name for name in classes if classes.count(name) > 1]:
             raise UserError(
-                f'the classes of {cls.__name__} hold {repeated[0]!r} twice: give each once'
+                f'the classes of {cls.__name__} contain {repeated[0]!r} twice: list each class once'
             )
         return plain
 

@@ -13,7 +13,7 @@ from depthda.console import show
 from depthda.engine.summary import data_line
 from depthda.errors import UserError, few
 from depthda.evaluation.segmentation_metric import SegmentationMetric
-from depthda.evaluation.submission import foresee, pack
+from depthda.evaluation.submission import check_names, pack
 from depthda.evaluation.submission_target import official_names
 from depthda.evaluation.tile_counts import FILE, save_tiles
 from depthda.io.files import write_json
@@ -100,7 +100,7 @@ def foresee_zip(
     track = 'seg' if len(domains) > 1 else 'uda'
     domain = None if against or track == 'seg' else domains[0]
     target = dict(domain=domain, against=against, track=track)
-    foresee(names, out, zip_file, **target)
+    check_names(names, out, zip_file, **target)
 
     def packing() -> None:
         pack(out, zip_file, **target)

@@ -47,7 +47,7 @@ def find_start(cfg: Config, resume: bool) -> Start:
         try:
             return _resumed(cfg, str(own))
         except loading.DamagedCheckpointError as error:
-            rest = loading.latest_checkpoint(cfg.work_dir, without=own)
+            rest = loading.latest_checkpoint(cfg.work_dir, exclude=own)
             then = f'continues from {rest.name}' if rest else 'starts at iteration 0'
             raise UserError(
                 f'{own} is damaged or was not written to its end: remove it, and --resume {then}.'

@@ -11,7 +11,7 @@ from depthda.errors import UserError, few
 
 # Values that need more bins than this are not labels, but a float map or 32-bit identifiers.
 # Counting them would be correct, but wasteful.
-_MOST_BINS = 1 << 20
+_MAX_BINS = 1 << 20
 PRINTED = ('OA', 'Kappa')  # scores with a formula printed in the DepthSeg paper
 
 
@@ -25,8 +25,8 @@ def joint_counts(pred: Tensor, target: Tensor, num_classes: int, ignore_index: i
     """
     if pred.shape != target.shape:
         raise UserError(
-            f'the prediction has shape {tuple(pred.shape)} but the label {tuple(target.shape)}: '
-            'both must have the size of the original image.'
+            f'the prediction has shape {tuple(pred.shape)}, but the label map has shape '
+            f'{tuple(target.shape)}: both must have the size of the original image.'
         )
     pred, target = pred.flatten(), target.to(pred.device).flatten()
     if not pred.numel():
@@ -36,37 +36,38 @@ def joint_counts(pred: Tensor, target: Tensor, num_classes: int, ignore_index: i
     pred_low, pred_high, low, high = limits.tolist()
     if pred_low < 0 or pred_high >= num_classes:
         raise UserError(
-            f'predictions from {pred_low} to {pred_high} where the dataset has {num_classes} '
-            "classes: make the model's num_classes agree with the dataset's."
+            f'the predictions have values from {pred_low} to {pred_high}, but the dataset has '
+            f'{num_classes} classes: set num_classes of the model to {num_classes}.'
         )
     bins = (high - low + 1) * num_classes
-    if bins > _MOST_BINS:
-        raise _bad_labels([low, high], num_classes, ignore_index)
+    if bins > _MAX_BINS:
+        raise _label_error([low, high], num_classes, ignore_index)
     dtype = torch.int16 if bins <= torch.iinfo(torch.int16).max else torch.int32
     shifted = target - low if low else target
     index = shifted.to(dtype, copy=True).mul_(num_classes).add_(pred.to(dtype))
     counts = torch.bincount(index, minlength=bins).view(-1, num_classes)
 
-    rest = counts.sum(1)
+    unexpected = counts.sum(1)
     out = counts.new_zeros(num_classes + 1, num_classes)
     if low <= ignore_index <= high:
         out[num_classes] = counts[ignore_index - low]
-        rest[ignore_index - low] = 0
+        unexpected[ignore_index - low] = 0
     first, last = max(low, 0), min(high, num_classes - 1)
     if first <= last:
         out[first : last + 1] = counts[first - low : last + 1 - low]
-        rest[first - low : last + 1 - low] = 0
+        unexpected[first - low : last + 1 - low] = 0
     if 0 <= ignore_index < num_classes:
         out[ignore_index] = 0
-    if rest.any():
-        raise _bad_labels((rest.nonzero().flatten() + low).tolist(), num_classes, ignore_index)
+    if unexpected.any():
+        values = (unexpected.nonzero().flatten() + low).tolist()
+        raise _label_error(values, num_classes, ignore_index)
     return out
 
 
-def _bad_labels(values: list[int], num_classes: int, ignore_index: int) -> UserError:
+def _label_error(values: list[int], num_classes: int, ignore_index: int) -> UserError:
     return UserError(
         f'label values {few(map(str, values), 5)} are neither a class (0…{num_classes - 1}) nor '
-        f'the ignored {ignore_index}: check the labels, and reduce_zero_label and num_classes of '
+        f'the ignored {ignore_index}: check the labels, reduce_zero_label and num_classes of '
         'the config.'
     )
 
@@ -107,24 +108,24 @@ def scores(matrix: Tensor | np.ndarray) -> Scores:
     :math:`\kappa = (n\sum h - \sum tp)/(n^2 - \sum tp)`. Kappa is undefined if all labels and
     predictions are of one class.
     """
-    hits, truth, found = marginals(matrix)
-    total, right = sum(truth), sum(hits)
-    chance = sum(t * p for t, p in zip(truth, found, strict=True))
-    present = [bool(t + p) for t, p in zip(truth, found, strict=True)]
+    hits, labelled, predicted = marginals(matrix)
+    total, correct = sum(labelled), sum(hits)
+    chance = sum(t * p for t, p in zip(labelled, predicted, strict=True))
+    present = [bool(t + p) for t, p in zip(labelled, predicted, strict=True)]
 
-    def per_class(above: np.ndarray, below: np.ndarray) -> list[float | None]:
-        counts = zip(above, below, present, strict=True)
-        return [_percent(a, b) or 0.0 if there else None for a, b, there in counts]
+    def per_class(numerators: np.ndarray, denominators: np.ndarray) -> list[float | None]:
+        counts = zip(numerators, denominators, present, strict=True)
+        return [_percent(a, b) or 0.0 if occurs else None for a, b, occurs in counts]
 
-    iou = per_class(hits, truth + found - hits)
-    weighted = [t * value for t, value in zip(truth, iou, strict=True) if t]
+    iou = per_class(hits, labelled + predicted - hits)
+    weighted = [t * value for t, value in zip(labelled, iou, strict=True) if t]
     return Scores(
         iou=iou,
-        f1=per_class(2 * hits, truth + found),
-        precision=per_class(hits, found),
-        recall=per_class(hits, truth),
-        oa=_percent(right, total),
-        kappa=_percent(total * right - chance, total**2 - chance),
+        f1=per_class(2 * hits, labelled + predicted),
+        precision=per_class(hits, predicted),
+        recall=per_class(hits, labelled),
+        oa=_percent(correct, total),
+        kappa=_percent(total * correct - chance, total**2 - chance),
         fw_iou=sum(weighted) / total if total else None,
     )
 
@@ -149,20 +150,21 @@ def per_batch_scores(counts: Tensor) -> tuple[list[float], list[float]]:
     :func:`joint_counts` of each batch, ``[batches, C + 1, C]``.
     """
     counts = counts.double().cpu()
-    truth, found = counts[:, :-1].sum(2), counts.sum(1)
+    labelled, predicted = counts[:, :-1].sum(2), counts.sum(1)
     hits = counts[:, :-1].diagonal(dim1=1, dim2=2)
 
-    def average(above: Tensor, below: Tensor) -> list[float]:
-        return (100 * torch.where(below > 0, above / below, 1.0).mean(0)).tolist()
+    def average(numerators: Tensor, denominators: Tensor) -> list[float]:
+        values = torch.where(denominators > 0, numerators / denominators, 1.0)
+        return (100 * values.mean(0)).tolist()
 
-    return average(hits, truth + found - hits), average(2 * hits, truth + found)
+    return average(hits, labelled + predicted - hits), average(2 * hits, labelled + predicted)
 
 
 def printed_scores(matrix: Tensor | np.ndarray) -> dict[str, float | None]:
     r"""Compute OA and kappa by the formulas printed in the DepthSeg paper, in per cent.
 
     Both are means over all C classes, including absent ones. The score of each class distinguishes
-    only this class and the rest:
+    only this class from all others:
 
     .. math:: OA = \frac 1 C \sum_c \frac {TP + TN} n, \qquad
         Kappa = \frac 1 C \sum_c \frac n {(TP + FP)(FP + TN) + (TP + FN)(FN + TN)}.
@@ -174,15 +176,15 @@ def printed_scores(matrix: Tensor | np.ndarray) -> dict[str, float | None]:
     out of the mean. The tables of the paper do not follow these formulas: OA and kappa of every row
     fit the usual definitions with a chance agreement of .27.
     """
-    hits, truth, found = marginals(matrix)
-    total = sum(truth)
-    right = total - truth - found + 2 * hits  # TP + TN
-    below = found * (total - truth) + truth * (total - found)
+    hits, labelled, predicted = marginals(matrix)
+    total = sum(labelled)
+    correct = total - labelled - predicted + 2 * hits  # TP + TN
+    denominators = predicted * (total - labelled) + labelled * (total - predicted)
     if not total:
         return dict.fromkeys(PRINTED)
     return {
-        'OA': mean([100 * count / total for count in right]),
-        'Kappa': mean([100 * total / value if value else None for value in below]),
+        'OA': mean([100 * count / total for count in correct]),
+        'Kappa': mean([100 * total / value if value else None for value in denominators]),
     }
 
 
@@ -192,5 +194,5 @@ def mean(values: Sequence[float | None]) -> float | None:
     return sum(defined) / len(defined) if defined else None
 
 
-def _percent(above: int, below: int) -> float | None:
-    return 100 * above / below if below else None
+def _percent(numerator: int, denominator: int) -> float | None:
+    return 100 * numerator / denominator if denominator else None

@@ -18,34 +18,34 @@ def find_predictions(folder: str | Path, images: Sequence[str]) -> list[Path]:
     """Return the file of each image, by its stem. A ``UserError`` names what does not match."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise UserError(f'--predictions {folder} is not a folder: give the folder of index maps.')
+        raise UserError(f'--predictions {folder} is not a folder: pass the folder of index maps.')
     present, files = sorted(folder.iterdir()), {}
     for path in present:
         if path.suffix.lower() in _SUFFIXES and not path.name.startswith('.'):
             if (other := files.setdefault(path.stem, path)) != path:
                 pair = f'{other} and {path}'
-                raise UserError(f'{pair} are predictions of one image: keep one of them.')
+                raise UserError(f'{pair} are predictions of the same image: keep one of them.')
     stems: dict[str, str] = {}
     for image in images:
         if (other := stems.setdefault(Path(image).stem, image)) != image:
             raise UserError(
-                f'{other} and {image} would have predictions of one name: score one domain or '
-                'split at a time.'
+                f'{other} and {image} have the same name, so their predictions cannot be told '
+                'apart: score one domain or split at a time.'
             )
     missing = [f'{stem}.png' for stem in stems if stem not in files]
     others = [path.name for path in present if f'{path.stem}.png' in missing]
     if others:
         raise UserError(
-            f'{folder} has {first_names(others)} in place of index maps: write .png or .tif files '
-            '(JPEG changes the values).'
+            f'{folder} contains {first_names(others)} instead of index maps: write .png or .tif '
+            'files (JPEG changes the values).'
         )
     extra = [path.name for stem, path in files.items() if stem not in stems]
     if missing or extra:
         parts = [f'{len(missing)} missing ({first_names(missing)})'] if missing else []
-        parts += [f'{len(extra)} of no test image ({first_names(extra)})'] if extra else []
+        parts += [f'{len(extra)} without a test image ({first_names(extra)})'] if extra else []
         raise UserError(
-            f'the predictions in {folder} are not those of the {len(stems)} test images of this '
-            f'config: {" and ".join(parts)}; each must have the name of its image.'
+            f'the predictions in {folder} do not match the {len(stems)} test images of this '
+            f'config: {" and ".join(parts)}; name each prediction after its image.'
         )
     return [files[stem] for stem in stems]
 
@@ -56,7 +56,7 @@ def check_predictions(
     classes: Sequence[str],
     progress: Callable[[list], Iterable] = iter,
 ) -> tuple[int, str]:
-    """Read every map once, and refuse files that hold other values than class indices from 0.
+    """Read every map once, and refuse files with values that are not class indices from 0.
 
     ``sizes`` are the (width, height) of the images. ``progress`` wraps the list of files, for a
     progress bar. Return the lowest index in all maps, and the first 12 digits of the SHA-256 of
@@ -72,7 +72,7 @@ def check_predictions(
             continue
         if labels.shape != (height, width):
             size = f'{labels.shape[1]}×{labels.shape[0]}'
-            faults[f'{size} pixels, and the image has {width}×{height}'].append(path.name)
+            faults[f'{size} pixels instead of {width}×{height}'].append(path.name)
             continue
         low, high = int(labels.min()), int(labels.max())
         lowest = min(lowest, low)
@@ -84,8 +84,8 @@ def check_predictions(
     if outside:
         value = max(outside.values(), key=abs)
         raise UserError(
-            f'{paths[0].parent}: {first_names(outside)} hold the value {value}, and the classes '
-            f'are 0…{len(classes) - 1}; {value_fix(value, len(classes), classes[0])}.'
+            f'{paths[0].parent}: the value {value} in {first_names(outside)} is not a class '
+            f'(0…{len(classes) - 1}); {value_fix(value, len(classes), classes[0])}.'
         )
     return lowest, digest.hexdigest()[:12]
 
@@ -96,9 +96,9 @@ def read_prediction(path: Path) -> np.ndarray:
         # GDAL ignores the suffix, so a JPEG named .png would be scored, with altered values.
         if file.driver not in ('PNG', 'GTiff'):
             fix = 'write class indices as PNG or TIFF'
-            raise UserError(f'a {file.driver} named {path.suffix}; {fix}')
+            raise UserError(f'{file.driver} file with the suffix {path.suffix}; {fix}')
         if file.count != 1:
-            fix = 'write the 2-D array of class indices, not a picture of it in colours'
+            fix = 'write the 2-D array of class indices, not a coloured image of it'
             raise UserError(f'{file.count} bands; {fix}')
         labels = file.read(1)
     if not np.issubdtype(labels.dtype, np.integer):

@@ -37,21 +37,21 @@ class PredictionWriter(BaseMetric):
         self, out_dir: str | None = None, color_dir: str | None = None, depth_dir: str | None = None
     ) -> None:
         super().__init__()
-        given = (out_dir, color_dir, depth_dir)
-        if given == (None, None, None):
+        paths = (out_dir, color_dir, depth_dir)
+        if paths == (None, None, None):
             raise UserError(
-                'PredictionWriter has nowhere to write: give out_dir, color_dir or depth_dir.'
+                'PredictionWriter has nowhere to write: set out_dir, color_dir or depth_dir.'
             )
-        folders = (folder if folder is None else Path(folder) for folder in given)
+        folders = (folder if folder is None else Path(folder) for folder in paths)
         self.out_dir, self.color_dir, self.depth_dir = folders
         if self.color_dir is not None and self.color_dir == self.out_dir:
-            raise UserError(f'out_dir and color_dir are both {out_dir}: give two folders.')
+            raise UserError(f'out_dir and color_dir are both {out_dir}: set different folders.')
         self._written: dict[str, str] = {}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         num_classes = len(self.dataset_meta['classes'])
         if num_classes > 256:
-            raise UserError(f'{num_classes} classes do not fit into 8-bit label maps (256).')
+            raise UserError(f'{num_classes} classes do not fit into an 8-bit label map (256).')
         for sample in data_samples:
             img_path = str(sample['img_path'])
             stem = Path(img_path).stem
@@ -59,8 +59,9 @@ class PredictionWriter(BaseMetric):
             labels = sample['pred_sem_seg']['data'].squeeze().cpu().numpy()
             if labels.min() < 0 or labels.max() >= num_classes:
                 raise UserError(
-                    f'{img_path}: predictions from {labels.min()} to {labels.max()} where the '
-                    f"dataset has {num_classes} classes: make the model's num_classes agree."
+                    f'{img_path}: the predictions have values from {labels.min()} to '
+                    f'{labels.max()}, but the dataset has {num_classes} classes: set num_classes '
+                    f'of the model to {num_classes}.'
                 )
             labels = labels.astype(np.uint8)
             if self.out_dir is not None:
@@ -71,7 +72,7 @@ class PredictionWriter(BaseMetric):
             if self.depth_dir is not None:
                 depth = sample['pred_depth']['data'].squeeze().float().cpu().numpy()
                 write_depth(self.depth_dir / 'maps' / f'{stem}.png', depth)
-                write_image(self.depth_dir / 'pictures' / f'{stem}.png', _picture(depth))
+                write_image(self.depth_dir / 'pictures' / f'{stem}.png', _coloured(depth))
 
     def evaluate(self, size: int) -> dict:
         """Check that no two ranks wrote different images to one name; return no scores."""
@@ -95,7 +96,7 @@ class PredictionWriter(BaseMetric):
             )
 
 
-def _picture(depth: np.ndarray) -> np.ndarray:
+def _coloured(depth: np.ndarray) -> np.ndarray:
     """Colour depth from its lowest (dark) to its highest value (bright), in RGB."""
     scaled = cv2.normalize(depth, None, 0, 255, cv2.NORM_MINMAX, cv2.CV_8U)
     return cv2.applyColorMap(scaled, cv2.COLORMAP_MAGMA)[..., ::-1]

@@ -23,8 +23,8 @@ def group_cells(cells: list[DomainSplit]) -> dict[str, list[DomainSplit]]:
     clash = {POOLED, *domains} & {*splits} or {POOLED} & {*domains}
     if clash:
         raise UserError(
-            f'{str(clash.pop())!r} names two of domain, split and {POOLED!r} (all images): rename '
-            'the domain or the split of the dataset.'
+            f'{str(clash.pop())!r} is the name of more than one of domain, split and {POOLED!r} '
+            '(all images): rename the domain or the split of the dataset.'
         )
     groups = {POOLED: list(cells)}
     groups |= {name: [cell for cell in cells if cell[0] == name] for name in domains}
@@ -39,23 +39,23 @@ def group_report(
     """Compute the scores of one group of ``images`` images, as plain built-ins.
 
     ``counts`` are the pixel counts of the group ``[C + 1, C]``, with the ignored pixels in the last
-    row. ``batches`` are the counts of each batch ``[batches, C + 1, C]``. If they are given, the
+    row. ``batches`` are the counts of each batch ``[batches, C + 1, C]``. If they are set, the
     scores are averaged over batches, and only IoU and F1 are defined.
     """
     matrix = counts[:-1]
-    truth = matrix.sum(1).tolist()
+    pixels = matrix.sum(1).tolist()
     if batches is None:
-        found = scores(matrix)
-        means, columns = found.means(), {'IoU': found.iou, 'F1': found.f1}
-        columns |= {'precision': found.precision, 'recall': found.recall}
+        result = scores(matrix)
+        means, columns = result.means(), {'IoU': result.iou, 'F1': result.f1}
+        columns |= {'precision': result.precision, 'recall': result.recall}
     else:
         iou, f1 = per_batch_scores(batches)
         means, columns = {'mIoU': mean(iou), 'mF1': mean(f1)}, {'IoU': iou, 'F1': f1}
     per_class = {
-        name: {**{key: column[i] for key, column in columns.items()}, 'pixels': truth[i]}
+        name: {**{key: column[i] for key, column in columns.items()}, 'pixels': pixels[i]}
         for i, name in enumerate(classes)
     }
-    report = {'images': images, 'pixels': sum(truth), 'ignored_pixels': int(counts[-1].sum())}
+    report = {'images': images, 'pixels': sum(pixels), 'ignored_pixels': int(counts[-1].sum())}
     confusion = matrix.tolist()
     return report | {'means': means, 'per_class': per_class, 'confusion_matrix': confusion}
 
@@ -64,7 +64,7 @@ def render(report: dict[str, Any]) -> str:
     """Return a table of the headline group by class, then one line of means per group."""
     head = report['groups'][report['headline']]
     keys = [key for key in next(iter(head['per_class'].values())) if key != 'pixels']
-    columns = [Column(key, justify='right') for key in (*keys, 'share of truth')]
+    columns = [Column(key, justify='right') for key in (*keys, 'share of labels')]
     table = Table(report['headline'], *columns, box=SIMPLE_HEAD, pad_edge=False)
     for name, row in head['per_class'].items():
         share = 100 * row['pixels'] / head['pixels'] if head['pixels'] else None
@@ -86,5 +86,5 @@ def render(report: dict[str, Any]) -> str:
 
 
 def format_score(value: float | None, sign: str = '') -> str:
-    """Format a score or, with the sign ``'+'``, a difference; a dash stands for None."""
+    """Format a score or, with the sign ``'+'``, a difference; a dash means None."""
     return '–' if value is None else f'{value:{sign}.2f}'

@@ -1,4 +1,4 @@
-"""One confusion matrix for the whole test set, and all scores that follow from it."""
+"""One confusion matrix for all test images, and the scores that follow from it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -42,7 +42,7 @@ class SegmentationMetric(BaseMetric):
     Args:
         ignore_index: Label of pixels that are not scored.
         headline: Group whose scores are logged without a prefix: a split (``'Val'``), a domain
-            (``'Rural'``) or both (``'Val/Rural'``). None stands for all samples together.
+            (``'Rural'``) or both (``'Val/Rural'``). None means all samples together.
         aggregate: ``'global'``, or ``'per_batch'`` for the scores of DRDG's released code: only IoU
             and F1, see :func:`depthda.evaluation.confusion.per_batch_scores`.
         batch_size: Samples per batch for ``'per_batch'``, in the order of the dataset, group by
@@ -66,12 +66,12 @@ class SegmentationMetric(BaseMetric):
     ) -> None:
         super().__init__(prefix=prefix)
         if aggregate not in ('global', 'per_batch'):
-            raise UserError(f"aggregate={aggregate!r}: must be 'global' or 'per_batch'.")
+            raise UserError(f"aggregate={aggregate!r} must be 'global' or 'per_batch'.")
         if batch_size < 1:
-            raise UserError(f'batch_size={batch_size}: must be at least 1.')
+            raise UserError(f'batch_size={batch_size} must be at least 1.')
         if isinstance(printed, str) or not set(printed) <= set(PRINTED):
             names = list(PRINTED)
-            raise UserError(f'printed={printed!r} of SegmentationMetric: use any of {names}.')
+            raise UserError(f'printed={printed!r} of SegmentationMetric is unknown: use {names}.')
         if printed and aggregate != 'global':
             raise UserError(
                 f'printed={list(printed)} of SegmentationMetric needs the confusion matrix of all '
@@ -97,8 +97,8 @@ class SegmentationMetric(BaseMetric):
             path = str(sample.get('img_path'))
             if 'gt_sem_seg' not in sample:
                 raise UserError(
-                    f'{path} has no label, so it cannot be scored: this split is for the server '
-                    'protocol; write its predictions and submit them instead.'
+                    f'{path} has no labels, so it cannot be scored here: write the predictions of '
+                    'this split and submit them to the server instead.'
                 )
             keys = ('pred_sem_seg', 'gt_sem_seg')
             maps = (sample[key]['data'].squeeze() for key in keys)
@@ -136,8 +136,8 @@ class SegmentationMetric(BaseMetric):
     def _drop_repetition(self, size: int) -> None:
         """Remove this rank's last sample if the sampler repeated it to fill the round.
 
-        Samples are dealt in turn, so the k-th sample of rank r has place ``k * world_size + r``.
-        Repeated samples have a place of at least ``size``: at most one per rank, which is its last.
+        Samples are dealt in turn, so the k-th sample of rank r has position ``k * world_size + r``.
+        Repeated samples have a position of at least ``size``: at most one per rank, its last.
         """
         paths = [path for path, _, _ in self._seen] or [None]
         ranks = all_gather_object((len(self._seen), paths[0], paths[-1]))
@@ -146,13 +146,13 @@ class SegmentationMetric(BaseMetric):
             raise UserError(
                 'no sample was evaluated: check the folder and the settings of the dataset.'
             )
-        places = [(count - 1) * len(ranks) + r for r, (count, _, _) in enumerate(ranks)]
-        added = [r for r, place in enumerate(places) if place >= size] if total > size else []
+        last = [(count - 1) * len(ranks) + r for r, (count, _, _) in enumerate(ranks)]
+        added = [r for r, position in enumerate(last) if position >= size] if total > size else []
         firsts = {first for _, first, _ in ranks}
         if total - len(added) != size or any(ranks[r][2] not in firsts for r in added):
             raise UserError(
-                f'{total} predictions arrived for a dataset of {size} samples, so some would be '
-                'missed or counted twice: use DefaultSampler and drop_last=False to test.'
+                f'got {total} predictions for a dataset of {size} samples, so samples would be '
+                'skipped or counted twice: test with DefaultSampler and drop_last=False.'
             )
         if get_rank() in added:
             self._seen.pop()
@@ -177,8 +177,8 @@ class SegmentationMetric(BaseMetric):
         headline = self.headline or POOLED
         if headline not in groups:
             raise UserError(
-                f'headline={headline!r} of SegmentationMetric is not in this dataset, which has '
-                f'{", ".join(groups)}.'
+                f'headline={headline!r} of SegmentationMetric is not a group of this dataset: '
+                f'choose from {", ".join(groups)}.'
             )
         reports, shown = {}, set()
         for name in dict.fromkeys((headline, *groups)):
@@ -186,15 +186,15 @@ class SegmentationMetric(BaseMetric):
             if members in shown:  # for example, a single domain is the same group as all images
                 continue
             shown.add(members)
-            own = tiles.counts[[cell in members for cell in cells]]
+            in_group = tiles.counts[[cell in members for cell in cells]]
             batches = None
             if self.aggregate == 'per_batch':
-                starts = np.arange(0, len(own), self.batch_size)
-                batches = torch.from_numpy(np.add.reduceat(own, starts))
-            counts = torch.from_numpy(own.sum(0))
-            reports[name] = group_report(classes, len(own), counts, batches)
-            more = printed_scores(counts[:-1]) if self.printed else {}
-            reports[name]['means'] |= {f'{key}_printed': more[key] for key in self.printed}
+                starts = np.arange(0, len(in_group), self.batch_size)
+                batches = torch.from_numpy(np.add.reduceat(in_group, starts))
+            counts = torch.from_numpy(in_group.sum(0))
+            reports[name] = group_report(classes, len(in_group), counts, batches)
+            printed = printed_scores(counts[:-1]) if self.printed else {}
+            reports[name]['means'] |= {f'{key}_printed': printed[key] for key in self.printed}
         if reports[headline]['means']['mIoU'] is None:
             raise UserError(
                 f'every pixel of {headline!r} has the ignored label {self.ignore_index}: '

@@ -16,9 +16,9 @@ from depthda.evaluation.submission_target import TestSet, find_test_set
 from depthda.io.files import atomic_path
 
 NUM_CLASSES = 7
-# A 1024² map takes about 0.1 MB, and 1.1 MB at worst. A file above this limit is something else,
-# and is not unpacked into memory.
-_MOST_BYTES = 64 << 20
+# A 1024² map has about 0.1 MB, and 1.1 MB at worst. A file above this limit is something else and
+# is not unpacked into memory.
+_MAX_BYTES = 64 << 20
 
 _SYSTEM_FILES = ('__macosx', 'thumbs.db', 'desktop.ini')
 _UNPACKING = (zlib.error, lzma.LZMAError, EOFError, OSError)
@@ -67,7 +67,7 @@ def pack(
     """
     pred_dir, out = Path(pred_dir), Path(out)
     if not pred_dir.is_dir():
-        raise UserError(f'{pred_dir} is not a folder: give the folder of the predictions.')
+        raise UserError(f'{pred_dir} is not a folder: pass the folder of the predictions.')
     _check_out(pred_dir, out)
     test_set, faults = _review(pred_dir, _folder_entries(pred_dir), target, progress)
     if faults:
@@ -85,22 +85,22 @@ def pack(
     return test_set
 
 
-def foresee(names: Iterable[str], pred_dir: str | Path, out: str | Path, **target: Any) -> None:
+def check_names(names: Iterable[str], pred_dir: str | Path, out: str | Path, **target: Any) -> None:
     """Raise the faults of file names that :func:`pack` would raise, before there are predictions.
 
-    ``names`` are the names that the predictions will have. The names of files that ``pred_dir``
-    already holds are checked, too. The other arguments are those of :func:`pack`.
+    ``names`` are the names that the predictions will have. The names of files that are already in
+    ``pred_dir`` are checked, too. The other arguments are those of :func:`pack`.
     """
     pred_dir, out, names = Path(pred_dir), Path(out), list(names)
     _check_out(pred_dir, out)
     present = [entry.name for entry in _folder_entries(pred_dir)] if pred_dir.is_dir() else []
     entries = [_Entry(name, 0, False, bytes) for name in dict.fromkeys([*names, *present])]
     _, faults = _review(pred_dir, entries, target, lambda entries: [])
-    old, fix = set(present).difference(names), 'remove it, or give another folder with --out'
-    for place, fault in enumerate(faults):
+    old, fix = set(present).difference(names), 'remove it, or choose another folder with --out'
+    for index, fault in enumerate(faults):
         if old.issuperset(fault.names):
-            reason = f'in {pred_dir} before this test, and {fault.reason}'
-            faults[place] = Fault(fault.names, reason, fix)
+            reason = f'already in {pred_dir} before this test, and {fault.reason}'
+            faults[index] = Fault(fault.names, reason, fix)
     if faults:
         raise SubmissionError(faults)
 
@@ -117,9 +117,9 @@ def review(path: str | Path, progress: Progress = iter, **target: Any) -> Review
         with zipfile.ZipFile(path) as archive:
             return _review(path, _zip_entries(archive), target, progress)
     except OSError as error:
-        reason, fix = f'cannot be opened ({error.strerror})', 'give the path of a zip file'
+        reason, fix = f'cannot be opened ({error.strerror})', 'pass the path of a zip file'
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
-        reason, fix = f'not a zip file that can be read ({error})', 'make it again'
+        reason, fix = f'not a readable zip file ({error})', 'create it again'
     return None, [Fault((str(path),), reason, fix)]
 
 
@@ -127,8 +127,8 @@ def _review(path: Path, entries: list[_Entry], target: dict, progress: Progress)
     names = [entry.name for entry in entries]
     test_set = find_test_set(names, **target)
     if test_set is None:
-        reason = 'holds no file named after a LoveDA test image (4191.png … 5986.png)'
-        fix = 'name predictions after their images, or give the images of a dataset (--against)'
+        reason = 'contains no file named after a LoveDA test image (4191.png … 5986.png)'
+        fix = 'name predictions after their images, or pass a folder of images with --against'
         return None, [Fault((str(path),), reason, fix)]
     faults = _name_faults(names, test_set)
     visible = (entry for entry in entries if not _is_system_file(entry.name))
@@ -139,16 +139,16 @@ def _review(path: Path, entries: list[_Entry], target: dict, progress: Progress)
 
 def _check_out(pred_dir: Path, out: Path) -> None:
     if out.suffix != '.zip':
-        raise UserError(f'{out}: the server takes .zip files; give a name that ends with .zip.')
+        raise UserError(f'the name {out} must end with .zip: the server only accepts zip files.')
     if pred_dir.resolve() in out.resolve().parents:
-        raise UserError(f'{out} would lie among the predictions: write the zip somewhere else.')
+        raise UserError(f'{out} would be in the folder of predictions: choose another folder.')
 
 
 def _folder_entries(folder: Path) -> list[_Entry]:
     files = sorted(path for path in folder.rglob('*') if not path.is_dir())
     names = [path.relative_to(folder).as_posix() for path in files]
-    found = zip(names, files, strict=True)
-    return [_Entry(name, path.stat().st_size, False, path.read_bytes) for name, path in found]
+    named = zip(names, files, strict=True)
+    return [_Entry(name, path.stat().st_size, False, path.read_bytes) for name, path in named]
 
 
 def _zip_entries(archive: zipfile.ZipFile) -> list[_Entry]:
@@ -178,15 +178,15 @@ def _name_faults(names: list[str], test_set: TestSet) -> list[Fault]:
     missing = sorted(test_set.sizes.keys() - present)
     twice = [name for name, count in Counter(names).items() if count > 1]
     title, count = test_set.title, len(test_set.sizes)
-    found = [
-        (hidden, 'hidden system file', 'leave it out of the zip'),
+    faults = [
+        (hidden, 'hidden system file', 'remove it from the zip'),
         (folders, 'in a subfolder', 'put the PNGs at the root: zip the files, not their folder'),
-        (suffix, 'does not end with .png', 'save as PNG and name it .png, in lower case'),
+        (suffix, 'does not end with .png', 'save it as PNG, with the suffix .png in lower case'),
         (extra, f'not a test image of {title}', test_set.hint(extra)),
         (twice, 'more than once in the zip', 'keep one of each'),
-        (missing, f'missing ({len(missing)} of the {count} of {title})', 'predict every image'),
+        (missing, f'missing ({len(missing)} of {count} in {title})', 'predict every image'),
     ]
-    return [Fault(tuple(which), reason, fix) for which, reason, fix in found if which]
+    return [Fault(tuple(files), reason, fix) for files, reason, fix in faults if files]
 
 
 def _parts(name: str) -> list[str]:
@@ -216,9 +216,9 @@ def _content_faults(entries: list[_Entry], test_set: TestSet, progress: Progress
             outside[entry.name] = int(labels.max())
     if outside:
         highest = max(outside.values())
-        values = f'up to {highest} found (lowest in all: {lowest})'
+        values = f'up to {highest} (lowest value in all files: {lowest})'
         if highest == NUM_CLASSES:
-            values = f'{lowest}…{highest} found'
+            values = f'{lowest}…{highest}'
         reason = f'values {values}, but only 0…{NUM_CLASSES - 1} are classes'
         faults[reason, value_fix(highest, NUM_CLASSES)] = list(outside)
     return [Fault(tuple(names), reason, fix) for (reason, fix), names in faults.items()]
@@ -226,10 +226,10 @@ def _content_faults(entries: list[_Entry], test_set: TestSet, progress: Progress
 
 def _read(entry: _Entry) -> bytes:
     if entry.encrypted:
-        raise NotALabelMap('encrypted', 'make the zip without a password')
-    if entry.bytes > _MOST_BYTES:
-        raise NotALabelMap(f'{entry.bytes >> 20} MB, too large for a label map', 'check what it is')
+        raise NotALabelMap('encrypted', 'create the zip without a password')
+    if entry.bytes > _MAX_BYTES:
+        raise NotALabelMap(f'{entry.bytes >> 20} MB, too large for a label map', 'check the file')
     try:
         return entry.read()
     except (zipfile.BadZipFile, NotImplementedError, *_UNPACKING) as error:
-        raise NotALabelMap(f'cannot be unpacked ({error})', 'make the zip again') from error
+        raise NotALabelMap(f'cannot be unpacked ({error})', 'create the zip again') from error

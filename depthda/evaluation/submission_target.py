@@ -33,7 +33,7 @@ class TestSet:
         for domain in _NUMBERS:
             if self.server and official_names(domain).intersection(extra):
                 return f"LoveDA's {domain} test images need a separate zip for this track"
-        return 'leave it out, or name it exactly as its test image'
+        return 'remove it, or give it exactly the name of its test image'
 
 
 def official_names(domain: str) -> set[str]:
@@ -45,7 +45,7 @@ def official_names(domain: str) -> set[str]:
 def parse_domain(domain: str) -> str:
     """Return LoveDA's own spelling of a domain."""
     if domain.capitalize() not in _NUMBERS:
-        raise UserError(f'domain {domain!r} is not one of LoveDA: give rural or urban.')
+        raise UserError(f'{domain!r} is not a domain of LoveDA: use rural or urban.')
     return domain.capitalize()
 
 
@@ -64,11 +64,11 @@ def find_test_set(
     its test folders are expected.
     """
     if track not in _SERVERS:
-        raise UserError(f"track {track!r} does not exist: give 'uda' or 'seg'.")
+        raise UserError(f"track {track!r} does not exist: use 'uda' or 'seg'.")
     if track == 'seg' and domain is not None:
         raise UserError(
-            'the segmentation challenge (--track seg) takes both LoveDA domains in one zip: leave '
-            'out --domain.'
+            'the segmentation challenge (--track seg) needs both LoveDA domains in one zip: omit '
+            '--domain.'
         )
     if against is not None:
         if track != 'seg':
@@ -95,10 +95,12 @@ def _image_folder(folder: Path, domain: str | None) -> TestSet:
     if domain is not None:
         folder = _domain_folder(folder, parse_domain(domain))
     if not folder.is_dir():
-        raise UserError(f'{folder} is not a folder: give the folder of the test images.')
+        raise UserError(f'{folder} is not a folder: pass the folder of the test images.')
     images = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
     if not images:
-        raise UserError(f'{folder} holds no image (PNG, JPEG, TIFF): give the test image folder.')
+        raise UserError(
+            f'{folder} contains no images (PNG, JPEG, TIFF): pass the folder of the test images.'
+        )
     sizes = {}
     for path in images:
         with open_raster(path) as image:
@@ -111,12 +113,12 @@ def _image_folder(folder: Path, domain: str | None) -> TestSet:
 
 
 def _domain_folder(folder: Path, domain: str) -> Path:
-    for inside in (folder / 'Test' / domain, folder / domain):
-        if inside.is_dir():
-            return inside / 'images_png'
+    for subfolder in (folder / 'Test' / domain, folder / domain):
+        if subfolder.is_dir():
+            return subfolder / 'images_png'
     if domain.lower() in (part.lower() for part in folder.resolve().parts):
         return folder
     raise UserError(
-        f'{folder} is not the folder of {domain} images and has no Test/{domain}/images_png: give '
-        "that domain's folder, or leave out --domain."
+        f'{folder} is not a folder of {domain} images and has no Test/{domain}/images_png: pass '
+        "that domain's folder, or omit --domain."
     )

@@ -60,7 +60,7 @@ class TileCounts:
         return self[np.array([cell in members for cell in cells], bool)]
 
     def identities(self) -> list[tuple[str, str, str]]:
-        """Return domain, split and stem of each image: the same wherever the data lies."""
+        """Return domain, split and stem of each image, wherever the data is stored."""
         stems = [Path(name).stem for name in self.names]
         return list(zip(self.domains.tolist(), self.splits.tolist(), stems, strict=True))
 
@@ -76,7 +76,7 @@ def load_tiles(path: str | PathLike) -> TileCounts:
     path = Path(path)
     if not path.is_file():
         raise UserError(
-            f'there is no {path}, the pixel counts of each tested image: test this run again.'
+            f'{path} (pixel counts of each test image) does not exist: test this run again.'
         )
     try:
         # Object arrays are refused, because reading them would unpickle them.
@@ -84,5 +84,5 @@ def load_tiles(path: str | PathLike) -> TileCounts:
             return TileCounts(*(stored[field.name] for field in fields(TileCounts)))
     except (KeyError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise UserError(
-            f'{path} does not hold the pixel counts of a test ({error}): test this run again.'
+            f'{path} does not contain pixel counts of a test ({error}): test this run again.'
         ) from error

@@ -31,5 +31,6 @@ def resize_depth(
     # contributes always gives a value above 0. In a mask of valid pixels, rounding may give a value
     # below 1 even if all contributing pixels are valid.
     both = torch.cat([depth, (~valid).to(depth.dtype)], dim=1)
-    depth, holes = F.interpolate(both, size, mode=mode, align_corners=corners).split(1, dim=1)
-    return depth, holes == 0
+    resized = F.interpolate(both, size, mode=mode, align_corners=corners)
+    depth, missing = resized.split(1, dim=1)
+    return depth, missing == 0

@@ -1,4 +1,4 @@
-"""Preprocessing of batches that hold source and target images."""
+"""Preprocessing of batches with source and target images."""
 
 from mmengine.model import BaseDataPreprocessor
 from mmseg.registry import MODELS
@@ -12,7 +12,7 @@ class PairPreprocessor(BaseDataPreprocessor):
     """Apply an ordinary preprocessor to the source images and another to the target images.
 
     A batch of ``DomainPairDataset`` has ``inputs`` and ``data_samples``, two dicts with the keys
-    ``source`` and ``target``, of which one may be absent. The result has the same keys.
+    ``source`` and ``target``; one of the keys may be absent. The result has the same keys.
 
     Args:
         source: Config of the preprocessor of source images.
@@ -51,6 +51,6 @@ class PairPreprocessor(BaseDataPreprocessor):
         if len(set(sizes.values())) > 1:
             counts = ' and '.join(f'{size} {domain}' for domain, size in sizes.items())
             raise UserError(
-                f'a batch has {counts} images: give both domains the same number of images.'
+                f'a batch has {counts} images: use the same number of images in both domains.'
             )
         return pair

@@ -54,19 +54,21 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
     ) -> None:
         if len(mean) != len(std) or not mean:
             raise UserError(
-                'RGBDDataPreprocessor: mean and std need one value for each optical band, but '
-                f'have {len(mean)} and {len(std)}.'
+                'RGBDDataPreprocessor needs one mean and one std for each optical band, but got '
+                f'{len(mean)} and {len(std)} values.'
             )
         if min(*std, depth_std) <= 0:
             raise UserError(
                 f'RGBDDataPreprocessor: std={list(std)} and depth_std={depth_std} must be above 0.'
             )
         if depth not in ('input', 'drop'):
-            raise UserError(f"RGBDDataPreprocessor: depth is 'input' or 'drop', not {depth!r}.")
+            raise UserError(f"depth={depth!r} of RGBDDataPreprocessor must be 'input' or 'drop'.")
         if size is not None and size_divisor is not None:
-            raise UserError('RGBDDataPreprocessor: give size or size_divisor, not both.')
+            raise UserError('RGBDDataPreprocessor: set size or size_divisor, not both.')
         if kwargs.get('batch_augments'):
-            raise UserError('RGBDDataPreprocessor has no batch_augments: use the pipeline.')
+            raise UserError(
+                'RGBDDataPreprocessor does not support batch_augments: augment in the pipeline.'
+            )
         # The base class accepts only one or three means, so the buffers are registered here.
         divisor = 1 if size is None and size_divisor is None else size_divisor
         super().__init__(size=size, size_divisor=divisor, **kwargs)
@@ -83,21 +85,24 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
         samples = data.get('data_samples')
         images = [self.normalize(image) for image in data['inputs']]
         if len({image.shape[0] for image in images}) > 1:
-            raise UserError('A batch mixes images with depth and images without: give all or none.')
+            raise UserError(
+                'A batch has images with depth and images without: load depth for all or for none.'
+            )
         if not training and not self.test_cfg:
             sizes = sorted({tuple(image.shape[1:]) for image in images})
             if len(sizes) > 1:
                 raise UserError(
                     f'Test images of sizes {sizes} cannot share a batch: set the batch size to 1 '
-                    '(from Python, give one image at a time), or pad them with '
+                    '(in Python, pass one image at a time), or pad the images with '
                     'data_preprocessor.test_cfg=dict(size_divisor=32).'
                 )
             # Avoid a copy of a single image, which may be a large scene.
             inputs = images[0][None] if len(images) == 1 else torch.stack(images)
             return dict(inputs=inputs, data_samples=samples)
 
-        given = dict(size=self.size, size_divisor=self.size_divisor) if training else self.test_cfg
-        padding = {key: given.get(key) for key in ('size', 'size_divisor')}
+        own = dict(size=self.size, size_divisor=self.size_divisor)
+        settings = own if training else self.test_cfg
+        padding = {key: settings.get(key) for key in ('size', 'size_divisor')}
         padding |= dict(pad_val=self.pad_val, seg_pad_val=self.seg_pad_val)
         inputs, padded = stack_batch(images, samples if training else None, **padding)
         if inputs.shape[1] > len(self.mean):
@@ -115,7 +120,7 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
         if channels not in (bands, bands + 1):
             raise UserError(
                 f'An image has {channels} channels, but data_preprocessor.mean has {bands} '
-                f'values: use images of {bands} channels, or of {bands + 1} with depth last.'
+                f'values: use images with {bands} channels, or with {bands + 1} and depth last.'
             )
         with_depth = channels > bands and self.depth == 'input'
         if with_depth and not images.is_floating_point():

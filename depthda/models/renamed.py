@@ -32,7 +32,7 @@ _TYPES = {
 def accept_moved(init: Callable) -> Callable:
     """Decorate an ``__init__`` so that it still accepts its former arguments, with a warning.
 
-    If both are given, the former argument wins, because a config that sets the former argument may
+    If both are set, the former argument wins, because a config that sets the former argument may
     inherit the new one from its base.
     """
     parameters = inspect.signature(init).parameters
@@ -51,7 +51,7 @@ def accept_moved(init: Callable) -> Callable:
                 del kwargs[argument]
                 kind = next(new for new, before in names.items() if before == old)
                 move(argument, 'type', kind, f'{argument}={old!r}')
-        for old, new in _MOVED[name].items():
+        for old, new in _MOVED.get(name, {}).items():
             if old in kwargs:
                 move(*new, kwargs.pop(old), old)
         init(self, *args, **kwargs)
@@ -91,4 +91,4 @@ def first_form(node: Any) -> Any:
 
 
 def _warn(old: str, new: str) -> None:
-    warn(f'{old} is now {new}; the old form works in this release only.')
+    warn(f'{old} is now {new}: the old form will be removed in the next release.')

@@ -53,6 +53,7 @@ def open_source(cfg: Config, name: str, split: str) -> SampleSource:
     preprocessor = cfg.model.get('data_preprocessor') or {}
     # A translation learns from depth only if one of its depth losses has a weight.
     learns = any(cfg.model.get(key, 1) for key in ('dsl_weight', 'dccl_weight'))
+    learns = learns and cfg.model.type != 'CycleGAN'
     return SampleSource(
         dataset,
         preprocessor.get('optical_bands') or len(preprocessor.get('mean') or (0, 0, 0)),
@@ -68,8 +69,8 @@ def deal(source: SampleSource, number: int, repeat: int, seed: int) -> Iterator[
     it had another position in the run, so its augmentations differ.
     """
     sampler = RunSampler(source.dataset, seed=seed)
-    for place, key in enumerate(islice(iter(sampler), min(number, sampler.size))):
-        for position in range(place, place + repeat * sampler.size, sampler.size):
+    for first, key in enumerate(islice(iter(sampler), min(number, sampler.size))):
+        for position in range(first, first + repeat * sampler.size, sampler.size):
             yield from _load(source, SampleKey(int(key), derive_seed(seed, 'sample', position)))
 
 
@@ -79,7 +80,7 @@ def draw_sheets(
     """Write contact sheets of eight samples, ``<name>-1.png`` and so on; return their paths."""
     size = _ROWS * _COLUMNS
     pages = [samples[start : start + size] for start in range(0, len(samples), size)]
-    title, paths = f'{source.title}, {many(len(samples), "sample")} as the model gets them', []
+    title, paths = f'{source.title}, {many(len(samples), "sample")} as the model receives them', []
     for number, page in enumerate(pages, 1):
         sheet = f' (sheet {number} of {len(pages)})' if len(pages) > 1 else ''
         paths.append(Path(out) / f'{name}-{number}.png')
@@ -104,12 +105,12 @@ def _unpack(source: SampleSource, packed: Tensor, sample: SegDataSample, info: d
     if channels not in (source.bands, source.bands + 1):
         raise UserError(
             f'{path} has {channels} channels after the pipeline, but model.data_preprocessor '
-            f'takes {source.bands} optical bands: correct one of them.'
+            f'expects {source.bands} optical bands: correct one of them.'
         )
-    words = [Path(path).stem, info.get('split'), info.get('domain'), f'{width}×{height}']
+    facts = [Path(path).stem, info.get('split'), info.get('domain'), f'{width}×{height}']
     rgb = inputs[2::-1] if source.bands > 2 else inputs[[0, 0, 0]]
     return ShownSample(
-        ' · '.join(filter(None, words)),
+        ' · '.join(filter(None, facts)),
         _to_bytes(rgb),
         _to_bytes(inputs[[3, 3, 3]]) if source.bands > 3 else None,
         inputs[-1] if channels > source.bands and not source.drops_depth else None,
@@ -118,7 +119,7 @@ def _unpack(source: SampleSource, packed: Tensor, sample: SegDataSample, info: d
 
 
 def _to_bytes(bands: np.ndarray) -> np.ndarray:
-    """Return bands ``[3, H, W]`` as an 8-bit picture; values far above 255 are stretched to it."""
+    """Return bands ``[3, H, W]`` as an 8-bit image; values far above 255 are stretched to it."""
     image = bands.transpose(1, 2, 0).astype(np.float32)
     # Bicubic resizing may make 8-bit values exceed 255 slightly; 16-bit values exceed it by far.
     if image.max() > 2 * 255:
@@ -135,7 +136,7 @@ def _pictures(sample: ShownSample, palette: list[list[int]]) -> dict[str, tuple[
         valid = sample.depth[sample.depth > 0]
         texts = [f'{valid.min():.2f} to {valid.max():.2f}'] if valid.size else []
         if valid.size < sample.depth.size:
-            texts.append(f'{100 * (1 - valid.size / sample.depth.size):.0f} % none')
+            texts.append(f'{100 * (1 - valid.size / sample.depth.size):.0f} % no depth')
         # All samples share the colour scale 0 to 1, the range of the depth that the model gets.
         columns['depth'] = (colours.of_depth(sample.depth, (0, 1)), ', '.join(texts))
     if sample.label is not None:

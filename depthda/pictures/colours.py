@@ -14,8 +14,8 @@ LIGHT, DARK = (226, 230, 233), (150, 156, 162)
 
 def palette_of(metainfo: Mapping[str, Any]) -> list[list[int]]:
     """Return the colours of a dataset's classes; greys if it defines none."""
-    if found := metainfo.get('palette'):
-        return [list(colour) for colour in found]
+    if palette := metainfo.get('palette'):
+        return [list(colour) for colour in palette]
     count = len(metainfo['classes'])
     return [[(i + 1) * 255 // (count + 1)] * 3 for i in range(count)]
 

@@ -26,23 +26,25 @@ def short_names(runs: Sequence[str | PathLike]) -> list[str]:
     common = set(parts[0]).intersection(*parts[1:])
     kept = [[part for part in path if part not in common] or [path[-1]] for path in parts]
     names = ['/'.join(path) for path in kept]
-    # Paths that differ only in the order of their folders keep the whole path.
+    # Paths that differ only in the order of their folders remain complete.
     return names if len(set(names)) == len(names) else [str(run) for run in runs]
 
 
 def read_runs(runs: Sequence[str | PathLike]) -> dict[str, Curves]:
     """Read the curves of each run; return them by the short name of the run."""
-    found = {}
+    curves = {}
     for run, name in zip(runs, short_names(runs), strict=True):
         if not Path(run).is_dir():
-            raise UserError(f'there is no folder {run}: give the folder of a run (its work_dir).')
-        found[name] = read_scalars(run)
-        if not found[name]:
             raise UserError(
-                f'{run} holds no log (<time>/vis_data/scalars.json): give the folder of a run that '
-                'has been trained.'
+                f'the folder {run} does not exist: pass the folder of a run (its work_dir).'
             )
-    return found
+        curves[name] = read_scalars(run)
+        if not curves[name]:
+            raise UserError(
+                f'{run} contains no log (<time>/vis_data/scalars.json): pass the folder of a run '
+                'that has been trained.'
+            )
+    return curves
 
 
 def describe_missing_keys(runs: Mapping[str, Curves], keys: Sequence[str]) -> list[str]:
@@ -110,7 +112,7 @@ def draw_curves(
         if 'y' in log_axes:
             axis.set_yscale('log', nonpositive='mask')
     axes[-1, 0].set_xlabel('iteration')
-    # Not every run is in every panel, so the legend takes the first line of each run.
+    # Not every run is in every panel, so the legend shows the first line of each run.
     handles = {}
     for axis in reversed(axes[:, 0]):
         lines, labels = axis.get_legend_handles_labels()

@@ -33,7 +33,7 @@ def two_layers():
     return nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
 
 
-def test_what_keeps_a_checkpoint_from_filling_a_model_is_named():
+def test_the_error_lists_the_weights_that_do_not_fit():
     model = two_layers()
     weights = model.state_dict()
     assert match_weights(model, weights).fault() is None
@@ -43,16 +43,16 @@ def test_what_keeps_a_checkpoint_from_filling_a_model_is_named():
     weights['0.weight'] = torch.zeros(3, 4)
     weights['old.bias'] = weights.pop('1.bias')
     assert refusal(complete_weights, model, weights, ADVICE) == (
-        'the checkpoint does not fit the model of this config: weights 1 missing (1.bias); '
-        '1 not known to the model (old.bias); 1 of another shape (0.weight 3×4 instead of 3×2); '
-        'use the config it was trained with.'
+        'the checkpoint does not fit the model of this config: 1 weight missing (1.bias), 1 weight '
+        'not in the model (old.bias), 1 weight with a different shape (0.weight 3×4 instead of '
+        '3×2); use the config it was trained with.'
     )
 
 
-def test_a_checkpoint_without_tensors_is_named():
+def test_a_checkpoint_without_tensors_is_refused():
     assert refusal(match_weights, two_layers(), {'model': {}, 'epoch': 3}) == (
-        'the checkpoint has no tensor under model, epoch: save it again as '
-        "{'state_dict': ...} with tensors by their names in the model."
+        'the checkpoint has entries that are not tensors (model, epoch): save it again as '
+        "{'state_dict': ...}, with only tensors and their names in the model."
     )
 
 
@@ -64,7 +64,7 @@ class Segmentor(nn.Module):
         self.extra = nn.Linear(2, 2)
 
 
-def test_what_fits_is_taken_and_the_rest_keeps_its_start(monkeypatch):
+def test_weights_that_fit_are_loaded_and_the_others_keep_their_values(monkeypatch):
     lines = []
     monkeypatch.setattr('depthda.checkpoints.fit.show', lines.append)
     source, model = Segmentor(bands=4, classes=5), Segmentor()
@@ -74,9 +74,9 @@ def test_what_fits_is_taken_and_the_rest_keeps_its_start(monkeypatch):
     before = {key: value.clone() for key, value in model.state_dict().items()}
     weights, record = partial_weights(model, {'state_dict': stored}, 'other.pth')
     assert weights.keys() == before.keys()
-    taken = {key for key in before if weights[key] is stored.get(key)}
-    assert taken == {'backbone.0.bias', 'backbone.1.weight', 'backbone.1.bias', 'extra.weight'}
-    assert all(torch.equal(weights[key], before[key]) for key in before.keys() - taken)
+    loaded = {key for key in before if weights[key] is stored.get(key)}
+    assert loaded == {'backbone.0.bias', 'backbone.1.weight', 'backbone.1.bias', 'extra.weight'}
+    assert all(torch.equal(weights[key], before[key]) for key in before.keys() - loaded)
     assert record == {
         'loaded': 4,
         'of': 8,
@@ -96,22 +96,22 @@ def test_what_fits_is_taken_and_the_rest_keeps_its_start(monkeypatch):
     assert '  missing in the checkpoint: extra.bias (1)\n  left over: teacher.weight (1)' in printed
 
 
-def test_a_start_that_would_be_a_random_one_is_refused():
+def test_a_partial_start_is_refused_if_almost_nothing_fits():
     """A few numbers, such as biases, fit any model."""
     model, stored = Segmentor(), Segmentor().state_dict()
     for key in ('backbone.0.weight', 'backbone.1.weight'):
         stored[key] = torch.zeros(1)
     assert refusal(partial_weights, model, stored, 'other.pth') == (
-        'load_partial: 2% of the encoder of this config would come from other.pth (weights 2 of '
-        'another shape (backbone.0.weight 1 instead of 8×3×3×3, backbone.1.weight 1 instead of '
-        '8×8×3×3)): give load_from a checkpoint with the same encoder, or leave it out.'
+        'load_partial: only 2% of the encoder of this config would come from other.pth: 2 weights '
+        'with a different shape (backbone.0.weight 1 instead of 8×3×3×3, backbone.1.weight 1 '
+        'instead of 8×8×3×3); set load_from to a checkpoint with the same encoder, or remove it.'
     )
-    with pytest.raises(UserError, match='^load_partial: 0% of the model of this config would'):
+    with pytest.raises(UserError, match='^load_partial: only 0% of the model of this config would'):
         partial_weights(two_layers(), {'a': torch.zeros(1)}, 'other.pth')
 
 
 @pytest.fixture(scope='module')
-def of_five_classes(tmp_path_factory):
+def five_class_checkpoint(tmp_path_factory):
     """A checkpoint of the sample's model with heads of five classes."""
     init_default_scope('mmseg')  # before the fixture of every test does so
     cfg = Config.fromfile(CONFIG)
@@ -133,22 +133,26 @@ def one_step(short_run):
 
 
 @pytest.fixture
-def short(one_step, of_five_classes):
-    return one_step | {'load_from': str(of_five_classes)}
+def start_options(one_step, five_class_checkpoint):
+    return one_step | {'load_from': str(five_class_checkpoint)}
 
 
-def test_the_advice_can_be_typed(short, tmp_path, of_five_classes, monkeypatch, capsys):
+def test_the_advice_of_the_error_works(
+    start_options, tmp_path, five_class_checkpoint, monkeypatch, capsys
+):
     """From the error to a trained, resumed and tested run, with the words that it prints."""
     words = ['train.py', str(CONFIG), '--work-dir', str(tmp_path / 'run'), '--cfg-options']
-    monkeypatch.setattr(sys, 'argv', [*words, *(f'{key}={value}' for key, value in short.items())])
+    monkeypatch.setattr(
+        sys, 'argv', [*words, *(f'{key}={value}' for key, value in start_options.items())]
+    )
     with pytest.raises(SystemExit) as stopped:
         runpy.run_path(str(SAMPLES.parents[1] / 'tools/train.py'), run_name='__main__')
     assert stopped.value.code == 2
     message = capsys.readouterr().err.splitlines()[-1]
     assert re.fullmatch(
         'error: '
-        + re.escape(str(of_five_classes))
-        + r' does not fit the model of this config: weights 2 of another shape '
+        + re.escape(str(five_class_checkpoint))
+        + r' does not fit the model of this config: 2 weights with a different shape '
         r'\(decode_head.conv_seg.weight 5×(\d+)×1×1 instead of 7×\1×1×1, '
         r'decode_head.conv_seg.bias 5 instead of 7\); to start from what fits, add '
         r'--cfg-options load_partial=True\.',
@@ -157,22 +161,24 @@ def test_the_advice_can_be_typed(short, tmp_path, of_five_classes, monkeypatch, 
     parser = ArgumentParser()
     parser.add_argument('--cfg-options', nargs='+', action=OptionsAction)
     typed = re.search(r'--cfg-options .*(?=\.$)', message)[0]
-    options = short | parser.parse_args(shlex.split(typed)).cfg_options
+    options = start_options | parser.parse_args(shlex.split(typed)).cfg_options
 
     runner = train(CONFIG, str(tmp_path / 'run'), cfg_options=options)
-    stored = torch.load(of_five_classes, weights_only=True)['state_dict']
+    stored = torch.load(five_class_checkpoint, weights_only=True)['state_dict']
     record = read_meta(tmp_path / 'run/iter_1.pth')
-    assert record['file'] == str(of_five_classes) and len(record['sha256']) == 12
+    assert record['file'] == str(five_class_checkpoint) and len(record['sha256']) == 12
     assert (record['loaded'], record['of']) == (len(stored) - 2, len(stored))
     assert record['skipped']['of another shape'][1] == 'decode_head.conv_seg.bias 5 instead of 7'
     assert f'load_partial: {len(stored) - 2} of {len(stored)} tensors from' in logs(tmp_path)
     assert runner.iter == 1
 
-    # A resumed run reads its own checkpoint whole, and keeps the record.
+    # A resumed run reads its own checkpoint completely, and keeps the record.
     further = options | {'train_cfg.max_iters': 2}
     train(CONFIG, str(tmp_path / 'run'), resume=True, cfg_options=further)
     assert read_meta(tmp_path / 'run/iter_2.pth') == record
-    results = test(CONFIG, tmp_path / 'run/iter_2.pth', str(tmp_path / 'test'), cfg_options=short)
+    results = test(
+        CONFIG, tmp_path / 'run/iter_2.pth', str(tmp_path / 'test'), cfg_options=start_options
+    )
     assert results['initialised_from'] == record
     assert read_json(tmp_path / 'test/metrics.json')['initialised_from'] == record
 
@@ -185,16 +191,20 @@ def read_meta(path):
     return torch.load(path, weights_only=True, map_location='cpu')['meta']['initialised_from']
 
 
-def test_a_test_never_takes_a_part(of_five_classes, short, tmp_path):
-    options = short | {'load_partial': True}
+def test_a_test_never_loads_only_a_part_of_a_checkpoint(
+    five_class_checkpoint, start_options, tmp_path
+):
+    options = start_options | {'load_partial': True}
     with pytest.raises(UserError, match=rf'conv_seg.bias 5 instead of 7\); {ADVICE}\.$'):
-        test(CONFIG, of_five_classes, str(tmp_path), cfg_options=options)
+        test(CONFIG, five_class_checkpoint, str(tmp_path), cfg_options=options)
     with pytest.raises(UserError, match=rf'conv_seg.bias 5 instead of 7\); {ADVICE}\.$'):
-        init_model(str(CONFIG), str(of_five_classes), device='cpu')
+        init_model(str(CONFIG), str(five_class_checkpoint), device='cpu')
 
 
-def test_a_config_without_the_key_is_advised_to_add_it(of_five_classes, short, tmp_path):
-    cfg = load_config(CONFIG, short)
+def test_a_config_without_the_key_is_advised_to_add_it(
+    five_class_checkpoint, start_options, tmp_path
+):
+    cfg = load_config(CONFIG, start_options)
     del cfg._cfg_dict['load_partial']
     cfg.dump(tmp_path / 'own.py')
     with pytest.raises(UserError, match=r'add --cfg-options \+load_partial=True\.$'):
@@ -214,11 +224,11 @@ def test_with_other_bands_only_the_first_layer_is_skipped():
         MODELS.build(Config.fromfile(SAMPLES / f'depthda_tiny_{name}u2r.py').model)
         for name in ('', '4band_')
     )
-    own = four.state_dict()['backbone.rgb.stem.0.weight'].clone()
+    initial = four.state_dict()['backbone.rgb.stem.0.weight'].clone()
     weights, record = partial_weights(four, three.state_dict(), 'three.pth')
     assert record['skipped'] == {
         'of another shape': ['backbone.rgb.stem.0.weight 8×3×3×3 instead of 8×4×3×3'],
         'missing in the checkpoint': [],
         'left over': [],
     }
-    assert torch.equal(weights['backbone.rgb.stem.0.weight'], own)
+    assert torch.equal(weights['backbone.rgb.stem.0.weight'], initial)

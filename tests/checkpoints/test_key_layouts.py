@@ -109,11 +109,11 @@ def contrast_loss(rgb, depth):
     return loss
 
 
-def test_the_release_is_read_whole():
+def test_every_tensor_of_the_release_is_read():
     released, model = Release().eval(), guided()
     weights, layouts = translate_keys(released.state_dict(), model.state_dict().keys())
     assert layouts == sorted([MMPRETRAIN, RELEASE, ONE_ENCODER, WRAPPED])
-    model.load_state_dict(weights)  # strict: none missing, none left over
+    model.load_state_dict(weights)  # strict: none missing, none unexpected
 
     losses = released.decode_head.contrast_losses
     assert model.neck.mix.tolist() == [loss.fusion_weight_logit.item() for loss in losses]
@@ -125,8 +125,7 @@ def test_the_release_is_read_whole():
         logits, refiner = released.decode_head(fused), released.decode_head.mask_refiner
         both = torch.cat([refiner.logit_branch(logits), refiner.depth_branch(depth[0])], 1)
         expected = logits + refiner.refine_weight.sigmoid() * refiner.fusion_branch(both)
-        found = model(inputs)
-        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(model(inputs), expected, rtol=1e-4, atol=1e-5)
         for scale, loss in enumerate(losses):
             project = model.neck.rgb_projections[scale], model.neck.depth_projections[scale]
             for own, released, feature in zip(
@@ -148,7 +147,7 @@ def test_a_checkpoint_of_the_release_is_loaded_as_its_training_wrote_it(tmp_path
 
 
 @pytest.mark.parametrize('contrast', [False, True])
-def test_the_release_s_gated_fusion(contrast):
+def test_the_gated_fusion_of_the_release_is_read(contrast):
     gates = nn.ModuleList(
         nn.Conv2d(rgb + depth, 1, 1, bias=False) for rgb, depth in zip(RGB, DEPTH, strict=True)
     )
@@ -162,14 +161,14 @@ def test_the_release_s_gated_fusion(contrast):
     own = nn.ModuleDict(dict(neck=MODELS.build(neck if contrast else fusion)))
     weights, layouts = translate_keys(released.state_dict(), own.state_dict().keys())
     assert layouts == sorted([RELEASE] + [WRAPPED] * contrast)
-    missing, left_over = own.load_state_dict(weights, strict=False)
-    assert not left_over and all('fusion' not in key for key in missing)
+    missing, unexpected = own.load_state_dict(weights, strict=False)
+    assert not unexpected and all('fusion' not in key for key in missing)
     rgb = [torch.randn(1, width, 8, 8) for width in RGB]
     depth = [torch.randn(1, width, 8, 8) for width in DEPTH]
-    found = own.neck(PairedFeatures(tuple(rgb), tuple(depth)))
-    for gate, mlp, one, other, fused in zip(gates, mlps, rgb, depth, found, strict=True):
-        weight = gate(torch.cat([one, other], 1)).sigmoid()
-        torch.testing.assert_close(fused, one + mlp(other * weight))
+    maps = own.neck(PairedFeatures(tuple(rgb), tuple(depth)))
+    for gate, mlp, optical, other, fused in zip(gates, mlps, rgb, depth, maps, strict=True):
+        weight = gate(torch.cat([optical, other], 1)).sigmoid()
+        torch.testing.assert_close(fused, optical + mlp(other * weight))
 
 
 def plain(encoder):
@@ -193,13 +192,13 @@ def test_a_convnext_is_read_under_either_name(read_by_transformers):
 
 
 @pytest.mark.parametrize('prefix', ['', 'module.'])
-def test_a_model_of_one_encoder_fills_the_optical_one(prefix):
+def test_a_model_with_one_encoder_fills_the_optical_encoder(prefix):
     single, model = plain(dict(type='SmallConvNeXt', widths=RGB, depths=DEPTHS)), guided()
     stored = {prefix + key: value for key, value in single.state_dict().items()}
-    known = model.state_dict()
-    weights, layouts = translate_keys(stored, known.keys())
+    names = model.state_dict()
+    weights, layouts = translate_keys(stored, names.keys())
     encoder = {key: value for key, value in weights.items() if key.startswith('backbone.')}
-    assert encoder.keys() == {key for key in known if key.startswith('backbone.rgb.')}
+    assert encoder.keys() == {key for key in names if key.startswith('backbone.rgb.')}
     model.load_state_dict(encoder, strict=False)
     inputs = torch.randn(1, 4, 64, 64)
     with torch.no_grad():
@@ -209,7 +208,7 @@ def test_a_model_of_one_encoder_fills_the_optical_one(prefix):
             torch.testing.assert_close(own, released, rtol=1e-4, atol=1e-5)
 
 
-def test_a_head_is_found_with_and_without_refinement():
+def test_a_head_is_read_with_and_without_refinement():
     plain_head, refined = guided(contrast=False, refined=False), guided()
     for source, target in ((plain_head, refined), (refined, plain_head)):
         weights, layouts = translate_keys(source.state_dict(), target.state_dict().keys())

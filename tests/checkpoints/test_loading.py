@@ -37,7 +37,7 @@ class Bomb:
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path, load):
     path, trace = str(tmp_path / 'bomb.pth'), tmp_path / 'it-ran'
     torch.save({'state_dict': {}, 'meta': Bomb(trace)}, path)
-    with pytest.raises(UserError, match='bomb.pth holds more than tensors'):
+    with pytest.raises(UserError, match='bomb.pth contains more than tensors'):
         load(path)
     assert not trace.exists()
     # The same file does run code in an unsafe loader, or the test would prove nothing.
@@ -45,7 +45,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path, load):
     assert trace.exists()
 
 
-def test_the_weights_of_mmengine_s_own_checkpoints_are_read_and_nothing_of_it_runs(tmp_path):
+def test_checkpoints_of_mmengine_are_read_without_running_their_code(tmp_path):
     histories = {'loss': HistoryBuffer([3.0, 1.0], [1, 2])}
     content = {
         'state_dict': {'w': torch.ones(3)},
@@ -57,9 +57,9 @@ def test_the_weights_of_mmengine_s_own_checkpoints_are_read_and_nothing_of_it_ru
     assert loaded['state_dict']['w'].tolist() == [1, 1, 1] and loaded['meta'] == {'iter': 4}
     assert not isinstance(loaded['message_hub']['log_scalars']['loss'], HistoryBuffer)
     # getattr is how such a file names HistoryBuffer.min, and how another could reach os.system.
-    torch.save({'found': GetsAttribute()}, tmp_path / 'reach.pth')
-    assert not callable(load_checkpoint_file(tmp_path / 'reach.pth')['found'])
-    assert callable(torch.load(tmp_path / 'reach.pth', weights_only=False)['found'])
+    torch.save({'attribute': GetsAttribute()}, tmp_path / 'reach.pth')
+    assert not callable(load_checkpoint_file(tmp_path / 'reach.pth')['attribute'])
+    assert callable(torch.load(tmp_path / 'reach.pth', weights_only=False)['attribute'])
 
 
 class GetsAttribute:
@@ -67,7 +67,9 @@ class GetsAttribute:
         return getattr, ('text', 'upper')
 
 
-def test_a_download_without_a_network_names_what_to_fetch_and_where_to(tmp_path, monkeypatch):
+def test_without_a_network_the_error_says_what_to_download_and_where_to_put_it(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr('torch.hub.get_dir', lambda: str(tmp_path))
 
     def fail(url, *args, **kwargs):
@@ -79,9 +81,9 @@ def test_a_download_without_a_network_names_what_to_fetch_and_where_to(tmp_path,
     )
     assert url.startswith('https://') and 'resnet50_v1c' in url and url.endswith('.pth')
     assert advice == (
-        'cannot be downloaded (Name or service not known): fetch it where there is a network and '
-        f'put the file into {tmp_path}/checkpoints, or name the file itself in the config in place '
-        'of its address.'
+        'could not be downloaded (Name or service not known): download it on a machine with '
+        f'network access and put it into {tmp_path}/checkpoints, or set the path of a file instead '
+        'of the URL.'
     )
 
 
@@ -93,17 +95,17 @@ def test_downloads_are_read_as_data_too(tmp_path, monkeypatch):
     assert not trace.exists()
 
 
-def test_a_truncated_checkpoint_is_named(tmp_path):
+def test_a_truncated_checkpoint_is_refused(tmp_path):
     path = tmp_path / 'half.pth'
     torch.save({'state_dict': {'weight': torch.zeros(1000)}}, path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[:1500])
+    content = path.read_bytes()
+    path.write_bytes(content[:1500])
     with pytest.raises(UserError, match='half.pth is damaged'):
         load_checkpoint_file(path)
     torch.save({'state_dict': {'weight': torch.zeros(100_000)}}, path)
-    whole = path.read_bytes()
+    content = path.read_bytes()
     for length in (4097, 20_000, 65_600, 100_000):  # torch raises different errors for them
-        path.write_bytes(whole[:length])
+        path.write_bytes(content[:length])
         with pytest.raises(UserError, match='half.pth is damaged'):
             load_checkpoint_file(path)
     path.write_bytes(b'')
@@ -130,8 +132,8 @@ def test_plain_content_survives_a_safe_round_trip(tmp_path):
     assert history.data[0].tolist() == [3.0, 1.0] and history.mean() == pytest.approx(4 / 3)
 
 
-def test_what_is_not_data_is_not_saved():
-    with pytest.raises(TypeError, match='plain data only'):
+def test_only_plain_data_is_saved():
+    with pytest.raises(TypeError, match='can only store plain data, not .*Linear'):
         to_plain({'model': nn.Linear(1, 1)})
 
 
@@ -140,17 +142,17 @@ def write(folder, name, age):
     os.utime(folder / name, ns=(0, (100 - age) * 10**9))
 
 
-def test_latest_checkpoint_is_the_newest_and_the_rest_is_ignored(tmp_path):
+def test_latest_checkpoint_is_the_newest_and_other_files_are_ignored(tmp_path):
     assert latest_checkpoint(tmp_path) is None
     write(tmp_path, 'iter_900.pth', age=1)
-    write(tmp_path, 'iter_1000.pth', age=1)  # as young: the number decides
+    write(tmp_path, 'iter_1000.pth', age=1)  # equally old: the number decides
     write(tmp_path, 'iter_4000.pth', age=9)  # of an earlier, longer run
     for name in ('best_mIoU_iter_2000.pth', '.iter_3000-x.pth'):
         write(tmp_path, name, age=0)
     assert latest_checkpoint(tmp_path).name == 'iter_1000.pth'
 
 
-def test_latest_checkpoint_follows_the_record_while_its_file_is_there(tmp_path):
+def test_latest_checkpoint_follows_the_record_if_its_file_exists(tmp_path):
     write(tmp_path, 'iter_900.pth', age=5)
     write(tmp_path, 'iter_1000.pth', age=0)
     (tmp_path / 'last_checkpoint').write_text('/where/it/was/before/iter_900.pth')
@@ -159,16 +161,18 @@ def test_latest_checkpoint_follows_the_record_while_its_file_is_there(tmp_path):
     assert latest_checkpoint(tmp_path) == tmp_path / 'iter_1000.pth'
 
 
-def test_a_folder_in_place_of_a_checkpoint_is_reported_with_its_content(tmp_path):
+def test_the_error_about_a_folder_lists_its_checkpoints(tmp_path):
     (tmp_path / 'iter_7.pth').touch()
     check_is_checkpoint(tmp_path / 'iter_7.pth')
-    with pytest.raises(UserError, match='is a folder: give one of its .pth.*iter_7.pth'):
+    with pytest.raises(
+        UserError, match=r'is a folder: pass the path of one of its .pth files \(iter_7.pth\)'
+    ):
         check_is_checkpoint(tmp_path)
-    with pytest.raises(UserError, match='no checkpoint .*iter_8.pth; in .*iter_7.pth'):
+    with pytest.raises(UserError, match='iter_8.pth does not exist: .* contains iter_7.pth'):
         check_is_checkpoint(tmp_path / 'iter_8.pth')
 
 
-def test_torch_s_advice_to_switch_the_check_off_is_not_passed_on(tmp_path):
+def test_the_advice_of_torch_to_disable_the_check_is_not_shown(tmp_path):
     path = tmp_path / 'bomb.pth'
     torch.save({'meta': Bomb(tmp_path / 'it-ran')}, path)
     for load in (load_checkpoint_file, read_meta):

@@ -13,10 +13,10 @@ def read(tmp_path, text):
 
 
 def test_names_without_values_are_numbered_in_their_order(tmp_path):
-    found = read(tmp_path, '# comment\n\nbare land\nwater\n')
-    assert found.names == ('bare land', 'water')
-    assert found.values == {0: 0, 1: 1, 255: 255} and not found.coloured
-    table = found.table
+    listed = read(tmp_path, '# comment\n\nbare land\nwater\n')
+    assert listed.names == ('bare land', 'water')
+    assert listed.values == {0: 0, 1: 1, 255: 255} and not listed.coloured
+    table = listed.table
     assert (
         table[[0, 1, 255]].tolist() == [0, 1, 255]
         and (np.delete(table, [0, 1, 255]) == UNKNOWN).all()
@@ -35,19 +35,19 @@ def test_names_without_values_are_numbered_in_their_order(tmp_path):
         ('\ufeffground;0\r\nroad=1\r\nhouse:2\r\n', 'ground/road/house', {0: 0, 1: 1, 2: 2}),
     ],
 )  # fmt: skip
-def test_names_may_have_several_words_and_values_and_ignore_is_no_class(
+def test_names_may_have_several_words_and_values_and_ignore_is_not_a_class(
     tmp_path, text, names, values
 ):
-    found = read(tmp_path, text)
-    assert found.names == tuple(names.split('/')) and found.values == {255: 255} | values
-    assert all(found.table[value] == index for value, index in found.values.items())
+    listed = read(tmp_path, text)
+    assert listed.names == tuple(names.split('/')) and listed.values == {255: 255} | values
+    assert all(listed.table[value] == index for value, index in listed.values.items())
 
 
 def test_listed_colours_are_the_palette(tmp_path):
-    found = read(tmp_path, 'wood 0 90 0\nwater 0,0,255\nwood 0 120 0\nignore 0 0 0')
-    assert found.coloured and found.names == ('wood', 'water')
-    assert found.values == {(0, 90, 0): 0, (0, 0, 255): 1, (0, 120, 0): 0, (0, 0, 0): 255}
-    assert found.palette == [[0, 90, 0], [0, 0, 255]]
+    listed = read(tmp_path, 'wood 0 90 0\nwater 0,0,255\nwood 0 120 0\nignore 0 0 0')
+    assert listed.coloured and listed.names == ('wood', 'water')
+    assert listed.values == {(0, 90, 0): 0, (0, 0, 255): 1, (0, 120, 0): 0, (0, 0, 0): 255}
+    assert listed.palette == [[0, 90, 0], [0, 0, 255]]
 
 
 def test_classes_without_colours_get_different_ones():
@@ -56,20 +56,20 @@ def test_classes_without_colours_get_different_ones():
     assert np.min(palette) >= 0 and np.max(palette) <= 255
 
 
-def test_with_labels_from_one_on_zero_is_ignored():
+def test_if_the_labels_start_at_one_zero_is_ignored():
     assert numbered(['a', 'b'], 1).values == {0: 255, 1: 0, 2: 1, 255: 255}
 
 
 @pytest.mark.parametrize(
     ('text', 'fault'),
     [
-        ('', 'names 0 classes'),
+        ('', 'lists 0 classes'),
         ('wood 1\nwater', '0 and 1 numbers'),
-        ('wood 1\nwater 1', '1 stands for two classes'),
-        ('wood 1 2', "cannot read 'wood 1 2'"),
-        ('wood -1', "cannot read 'wood -1'"),
-        ('wood 1.5', "cannot read 'wood 1.5'"),
-        ('wood 256', "cannot read 'wood 256'"),
+        ('wood 1\nwater 1', 'uses 1 for two classes'),
+        ('wood 1 2', "cannot read the line 'wood 1 2'"),
+        ('wood -1', "cannot read the line 'wood -1'"),
+        ('wood 1.5', "cannot read the line 'wood 1.5'"),
+        ('wood 256', "cannot read the line 'wood 256'"),
         (
             '2: house\n0: ground',
             "'2: house' begins with a number: write one class per line, as name, name VALUE",
@@ -82,18 +82,21 @@ def test_with_labels_from_one_on_zero_is_ignored():
         ),
         ('{"ground":0,"road":1}', 'is JSON: write one class per line, as name, name VALUE'),
         ('[\n"ground"\n]', r"'\[' is JSON"),
-        ('wood 1\nwater 255\nignore 255', '255 stands for two classes'),
-        ('wood\nwood', 'names a class twice'),
-        ('wood\nignore', 'ignore without its value'),
-        ('wood #00ff00', "cannot read 'wood #00ff00': write name, name VALUE or name RED GREEN"),
-        ('wood (0, 255, 0)', "cannot read 'wood .0, 255, 0.'"),
-        ('wood [1]', "cannot read 'wood .1.'"),
-        ('wood 1 # trees\nwater 2', "cannot read 'wood 1 # trees'"),
-        ('wood = 0, water = 1', "cannot read 'wood = 0, water = 1'"),
-        ('wood,0;water,1', "cannot read 'wood,0;water,1'"),
-        ('- wood: 0\n- water: 1', "cannot read '- wood: 0'"),
-        ('"wood" 0', 'cannot read \'"wood" 0\''),
-        ('Wood 0\nwood 1', 'has names that differ only in case: write each class in one way'),
+        ('wood 1\nwater 255\nignore 255', 'uses 255 for two classes'),
+        ('wood\nwood', 'lists a class twice'),
+        ('wood\nignore', 'ignore without a value'),
+        (
+            'wood #00ff00',
+            "cannot read the line 'wood #00ff00': write name, name VALUE or name RED GREEN",
+        ),
+        ('wood (0, 255, 0)', "cannot read the line 'wood .0, 255, 0.'"),
+        ('wood [1]', "cannot read the line 'wood .1.'"),
+        ('wood 1 # trees\nwater 2', "cannot read the line 'wood 1 # trees'"),
+        ('wood = 0, water = 1', "cannot read the line 'wood = 0, water = 1'"),
+        ('wood,0;water,1', "cannot read the line 'wood,0;water,1'"),
+        ('- wood: 0\n- water: 1', "cannot read the line '- wood: 0'"),
+        ('"wood" 0', 'cannot read the line \'"wood" 0\''),
+        ('Wood 0\nwood 1', 'has names that differ only in case: spell each class in one way'),
     ],
 )
 def test_an_unclear_list_is_refused(tmp_path, text, fault):
@@ -101,8 +104,8 @@ def test_an_unclear_list_is_refused(tmp_path, text, fault):
         read(tmp_path, text)
 
 
-def test_a_missing_or_unreadable_list_is_named(tmp_path):
-    with pytest.raises(UserError, match='no list of classes.*none.txt'):
+def test_a_missing_or_unreadable_list_is_refused(tmp_path):
+    with pytest.raises(UserError, match='the class list .*none.txt does not exist'):
         read_classes(tmp_path / 'none.txt')
     (tmp_path / 'a.txt').write_bytes('wood'.encode('utf-16'))
     with pytest.raises(UserError, match='a.txt is not UTF-8 text: save it as UTF-8$'):

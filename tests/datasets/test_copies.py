@@ -8,10 +8,12 @@ def test_only_files_of_equal_size_are_read(tmp_path, monkeypatch):
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     (tmp_path / 'f').symlink_to('d')
-    read, opened = builtins.open, []
-    monkeypatch.setattr(builtins, 'open', lambda path, *a: opened.append(path) or read(path, *a))
-    found = equal_files(tmp_path / name for name in 'dcbae')
-    assert found == [[str(tmp_path / name) for name in 'ace']]
+    open_file, opened = builtins.open, []
+    monkeypatch.setattr(
+        builtins, 'open', lambda path, *a: opened.append(path) or open_file(path, *a)
+    )
+    copies = equal_files(tmp_path / name for name in 'dcbae')
+    assert copies == [[str(tmp_path / name) for name in 'ace']]
     assert sorted(opened) == [str(tmp_path / name) for name in 'abce']
     # A link counts as a copy of the image it leads to.
     assert equal_files([tmp_path / 'd', tmp_path / 'f']) == [[str(tmp_path / n) for n in 'df']]
@@ -19,5 +21,5 @@ def test_only_files_of_equal_size_are_read(tmp_path, monkeypatch):
     # Files that differ only at the end are different.
     for name, end in (('a', b'x'), ('b', b'y'), ('c', b'x')):
         (tmp_path / name).write_bytes(bytes(1 << 20) + end)
-    found = equal_files(tmp_path / name for name in 'abc')
-    assert found == [[str(tmp_path / 'a'), str(tmp_path / 'c')]]
+    copies = equal_files(tmp_path / name for name in 'abc')
+    assert copies == [[str(tmp_path / 'a'), str(tmp_path / 'c')]]

@@ -26,7 +26,7 @@ def make_pairs(tmp_path, write_png):
     """``make_pairs(source=3, target=7)`` makes tiles of 12² and 8² that encode number and flip."""
 
     def make(**sizes):
-        sets = {}
+        datasets = {}
         for name, size in sizes.items():
             side = SIDES[name]
             folder = tmp_path / f'{name}-{size}'
@@ -36,19 +36,19 @@ def make_pairs(tmp_path, write_png):
                 image[:, 0, 1] = 255  # the left edge, unless flipped
                 write_png(folder / 'images' / f'{number:03}.png', image)
                 write_png(folder / 'depth' / f'{number:03}.png', np.full((side, side), 9, np.uint8))
-            sets[name] = dict(
+            datasets[name] = dict(
                 type='RGBDSegDataset',
                 data_root=str(folder),
                 data_prefix=dict(img_path='images', depth_path='depth'),
                 domain=name,
                 pipeline=PIPELINE,
             )
-        return dict(type='DomainPairDataset', **sets)
+        return dict(type='DomainPairDataset', **datasets)
 
     return make
 
 
-def seen(pair):
+def tiles_of(pair):
     """Return (number, flipped) of both tiles of a pair."""
     return tuple(
         (int(pair['inputs'][name][0, 0, 0]), not bool(pair['inputs'][name][1, 0, 0]))
@@ -57,7 +57,7 @@ def seen(pair):
 
 
 def draw(dataset, count, seed=0):
-    return [seen(dataset[key]) for key in islice(RunSampler(dataset, seed=seed), count)]
+    return [tiles_of(dataset[key]) for key in islice(RunSampler(dataset, seed=seed), count)]
 
 
 @pytest.mark.parametrize(('larger', 'smaller'), [('source', 'target'), ('target', 'source')])
@@ -101,15 +101,15 @@ def test_a_pair_depends_only_on_the_seed_of_its_key(make_pairs):
     assert draw(dataset, 30, seed=5) == first
     assert draw(dataset, 30, seed=6) != first
     # With other seeds, the same source tile gets other target tiles.
-    partners = {seen(dataset[SampleKey(0, seed)])[1][0] for seed in range(20)}
+    partners = {tiles_of(dataset[SampleKey(0, seed)])[1][0] for seed in range(20)}
     assert len(partners) > 5
 
 
 def test_without_a_seed_the_smaller_dataset_repeats(make_pairs):
     dataset = DATASETS.build(make_pairs(source=5, target=2))
-    numbers = [tuple(number for number, _ in seen(pair)) for pair in dataset]
+    numbers = [tuple(number for number, _ in tiles_of(pair)) for pair in dataset]
     assert numbers == [(0, 0), (1, 1), (2, 0), (3, 1), (4, 0)]
-    with pytest.raises(IndexError, match='no pair 5 among 5'):
+    with pytest.raises(IndexError, match='there is no pair 5: the dataset has 5 pairs'):
         dataset[5]
 
 
@@ -131,7 +131,7 @@ def test_workers_and_resuming_change_nothing(make_pairs):
         torch.testing.assert_close(batch['inputs'], expected['inputs'], rtol=0, atol=0)
 
 
-def test_batches_hold_the_two_domains_separately(make_pairs):
+def test_batches_contain_the_two_domains_separately(make_pairs):
     (batch, *_) = load(make_pairs, 0, 'default_collate')
     shapes = {name: tuple(tiles.shape) for name, tiles in batch['inputs'].items()}
     assert shapes == dict(source=(2, 4, 12, 12), target=(2, 4, 8, 8))
@@ -153,7 +153,7 @@ def test_dataset_objects_are_accepted_in_place_of_configs(make_pairs):
     for key in islice(RunSampler(dataset, seed=4), 7):
         records = dataset.get_data_info(key)
         numbers = tuple(int(records[name]['img_path'][-7:-4]) for name in SIDES)
-        assert numbers == tuple(number for number, _ in seen(dataset[key]))
+        assert numbers == tuple(number for number, _ in tiles_of(dataset[key]))
 
 
 @pytest.mark.parametrize('target', [3, 20])
@@ -172,9 +172,9 @@ def test_with_source_first_the_source_samples_are_those_of_the_source_alone(make
 
 def test_with_source_first_the_target_depends_on_the_seed_alone(make_pairs):
     dataset = DATASETS.build(make_pairs(source=8, target=20) | dict(source_first=True))
-    targets = [{seen(dataset[SampleKey(i, seed)])[1] for i in range(8)} for seed in range(40)]
-    assert all(len(each) == 1 for each in targets)
-    numbers, flips = zip(*(next(iter(each)) for each in targets), strict=True)
+    targets = [{tiles_of(dataset[SampleKey(i, seed)])[1] for i in range(8)} for seed in range(40)]
+    assert all(len(drawn) == 1 for drawn in targets)
+    numbers, flips = zip(*(next(iter(drawn)) for drawn in targets), strict=True)
     assert len(set(numbers)) > 10 and set(flips) == {False, True}
 
 

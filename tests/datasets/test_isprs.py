@@ -16,24 +16,24 @@ from depthda.errors import UserError
 CONFIGS = Path(__file__).parents[2] / 'configs/_base_/datasets'
 
 
-def write_set(root, areas, places=('0_0_8_8', '8_0_16_8'), side=8):
-    """Write tiles of ``side``² at the same places of every area."""
+def write_dataset(root, areas, windows=('0_0_8_8', '8_0_16_8'), side=8):
+    """Write tiles of ``side``² in the same windows of every area."""
     columns = np.tile(np.arange(side, dtype=np.uint8), (side, 1))
     kinds = dict(images_irrg=np.dstack([columns] * 3), labels=columns % 6)
     kinds['dsm'] = columns.astype(np.uint16) * 100 + 1
-    for folder, picture in kinds.items():
+    for folder, array in kinds.items():
         (root / folder).mkdir(parents=True, exist_ok=True)
-        content = cv2.imencode('.png', picture)[1].tobytes()
+        content = cv2.imencode('.png', array)[1].tobytes()
         for area in areas:
-            for place in places:
-                (root / folder / f'{area}_{place}.png').write_bytes(content)
+            for window in windows:
+                (root / folder / f'{area}_{window}.png').write_bytes(content)
     return root
 
 
 @pytest.fixture
 def write_tiles(tmp_path):
     """``write_tiles(areas)`` writes two tiles of 8² per area."""
-    return lambda areas, root=tmp_path: write_set(root, areas)
+    return lambda areas, root=tmp_path: write_dataset(root, areas)
 
 
 def areas_of(dataset):
@@ -42,15 +42,15 @@ def areas_of(dataset):
 
 
 @pytest.mark.parametrize(
-    ('kind', 'parts', 'numbers'),
+    ('kind', 'names', 'numbers'),
     [
         (Vaihingen, ('val', 'test'), (8, 25, 33)),
         (Vaihingen, ('official-train', 'official-test'), (16, 17, 33)),
         (Potsdam, ('official-train', 'official-test'), (24, 14, 38)),
     ],
 )
-def test_splits_are_disjoint_and_complete(kind, parts, numbers):
-    first, second = (kind.SPLITS[part] for part in parts)
+def test_splits_are_disjoint_and_complete(kind, names, numbers):
+    first, second = (kind.SPLITS[name] for name in names)
     assert (len(first), len(second), len(set(kind.SPLITS['all']))) == numbers
     assert not set(first) & set(second)
     assert sorted(first + second) == sorted(kind.SPLITS['all'])
@@ -77,7 +77,7 @@ def test_a_split_has_only_the_tiles_of_its_areas(write_tiles):
         assert info['depth_path'] == f'{root}/dsm/{name}'
 
 
-def test_areas_of_the_same_beginning_are_told_apart_and_a_list_selects_within_a_split(
+def test_similar_area_names_are_distinguished_and_a_list_selects_within_a_split(
     write_tiles, tmp_path
 ):
     root = write_tiles(['area1', 'area2', 'area20', 'area22'], root=tmp_path / 'v')
@@ -89,7 +89,7 @@ def test_areas_of_the_same_beginning_are_told_apart_and_a_list_selects_within_a_
     with pytest.raises(UserError, match=r"few.txt lists no tile of split 'val'"):
         Vaihingen(str(root), 'val', ann_file='few.txt')
     root = str(write_tiles(['6_1', '6_12'], root=tmp_path / 'p'))
-    message = r'^6_1_\S+ in .* begins with an unknown area: Potsdam has 2_10, '
+    message = r'^the file name 6_1_\S+ in .* begins with an unknown area: .* Potsdam are 2_10, '
     with pytest.raises(UserError, match=message):
         Potsdam(root, areas=['6_12'])
 
@@ -113,10 +113,10 @@ def test_missing_and_interrupted_areas_are_named(write_tiles):
     tiles = dict(area8=dict(tiles=2), area2=dict(tiles=3))
     (root / 'manifest.json').write_text(json.dumps(dict(areas=tiles)))
     assert len(Vaihingen(str(root), areas=['area8'])) == 2
-    with pytest.raises(UserError, match='has 2 tiles of area area2 and .*manifest.json lists 3'):
+    with pytest.raises(UserError, match='has 2 tiles of area area2, but .*manifest.json lists 3'):
         Vaihingen(str(root), areas=['area2'])
     (root / 'manifest.json').rename(root / 'manifest.unfinished.json')
-    with pytest.raises(UserError, match='has 2 tiles of area area2 and .*unfinished.json lists 3'):
+    with pytest.raises(UserError, match='has 2 tiles of area area2, but .*unfinished.json lists 3'):
         Vaihingen(str(root), areas=['area2'])
 
 
@@ -127,16 +127,20 @@ def test_missing_and_interrupted_areas_are_named(write_tiles):
         (
             Vaihingen,
             dict(split='val', areas=['area1']),
-            r"\['area1'\] .* area1 is not in split 'val', which has area2, ",
+            r"\['area1'\] .* not in split 'val' \(area1\): choose from area2, ",
         ),
         (Vaihingen, dict(areas=[]), r'areas=\[\] of Vaihingen'),
-        (Potsdam, dict(areas=['9_9']), r'of Potsdam: there is no area 9_9, the areas are 2_10, '),
-        (Vaihingen, dict(areas='area1'), "areas='area1' of Vaihingen: give a list"),
+        (
+            Potsdam,
+            dict(areas=['9_9']),
+            r'of Potsdam contains unknown areas \(9_9\): choose from 2_10, ',
+        ),
+        (Vaihingen, dict(areas='area1'), "areas='area1' of Vaihingen is not a list"),
         (Vaihingen, dict(bands='rgb'), r'image folder \S*images_rgb does not exist'),
         (
             Potsdam,
             dict(data_root='a/none'),
-            r'data_root\): make it with depthda prepare-dataset isprs potsdam … --out \S*/none,',
+            r'does not exist: make it with depthda prepare-dataset isprs potsdam … --out \S*/none,',
         ),
     ],
 )
@@ -149,11 +153,17 @@ def test_invalid_arguments_are_refused(tmp_path, kind, change, message):
 def roots(tmp_path_factory):
     """Write both datasets and a translated one: one tile per area, no smaller than the crop."""
     root = tmp_path_factory.mktemp('isprs')
-    sets = (('potsdam', Potsdam, 600), ('translated', Potsdam, 512), ('vaihingen', Vaihingen, 512))
-    return {n: write_set(root / n, kind.SPLITS['all'], ['0_0_1_1'], s) for n, kind, s in sets}
+    datasets = (
+        ('potsdam', Potsdam, 600),
+        ('translated', Potsdam, 512),
+        ('vaihingen', Vaihingen, 512),
+    )
+    return {
+        n: write_dataset(root / n, kind.SPLITS['all'], ['0_0_1_1'], s) for n, kind, s in datasets
+    }
 
 
-def in_place(name, roots):
+def config_in(name, roots):
     """Return a config whose datasets are in ``roots``."""
     cfg = Config.fromfile(CONFIGS / name)
     translated = 'translated' in name
@@ -169,12 +179,12 @@ def in_place(name, roots):
 
 @pytest.mark.parametrize('name', ['', '-translated', '-reversed', '-translated-reversed'])
 def test_segmentation_configs_train_on_potsdam_and_split_vaihingen(roots, name):
-    cfg = in_place(f'potsdam2vaihingen{name}-512x512.py', roots)
+    cfg = config_in(f'potsdam2vaihingen{name}-512x512.py', roots)
     loaders = [cfg[f'{part}_dataloader'] for part in ('train', 'val', 'test')]
-    sets = [DATASETS.build(loader.dataset) for loader in loaders]
-    assert [*map(len, sets)] == ([38, 25, 8] if 'reversed' in name else [38, 8, 25])
-    assert [*map(type, sets)] == [Potsdam, Vaihingen, Vaihingen]
-    for dataset in sets:
+    datasets = [DATASETS.build(loader.dataset) for loader in loaders]
+    assert [*map(len, datasets)] == ([38, 25, 8] if 'reversed' in name else [38, 8, 25])
+    assert [*map(type, datasets)] == [Potsdam, Vaihingen, Vaihingen]
+    for dataset in datasets:
         sample = dataset[0]
         assert sample['inputs'].shape == (3, 512, 512)
         assert sample['data_samples'].gt_sem_seg.shape == (512, 512)
@@ -185,7 +195,7 @@ def test_segmentation_configs_train_on_potsdam_and_split_vaihingen(roots, name):
 
 
 def test_the_tiles_of_a_pair_are_unlabelled_and_have_depth(roots):
-    cfg = in_place('potsdam2vaihingen-pairs-896x896-512x512.py', roots)
+    cfg = config_in('potsdam2vaihingen-pairs-896x896-512x512.py', roots)
     pairs = DATASETS.build(cfg.train_dataloader.dataset)
     assert len(pairs) == 38
     sample = pairs[37]
@@ -204,10 +214,10 @@ def test_the_documented_config_reads_tiles_of_the_converters_of_mmseg(tmp_path):
     pipeline.append(dict(type='PackSegInputs'))
     config = eval(lines, dict(train_pipeline=pipeline)) | dict(data_root=str(tmp_path))
     codes = np.arange(64, dtype=np.uint8).reshape(8, 8) % 7
-    for folder, picture in (('img_dir', np.dstack([codes] * 3)), ('ann_dir', codes)):
+    for folder, array in (('img_dir', np.dstack([codes] * 3)), ('ann_dir', codes)):
         path = tmp_path / folder / 'train/2_10_0_0_8_8.png'
         path.parent.mkdir(parents=True)
-        cv2.imwrite(str(path), picture)
+        cv2.imwrite(str(path), array)
     (sample,) = DATASETS.build(config)
     labels = sample['data_samples'].gt_sem_seg.data.numpy()[0]
     np.testing.assert_array_equal(labels, np.where(codes == 0, 255, codes.astype(int) - 1))
@@ -219,5 +229,5 @@ def test_a_translated_dataset_has_only_the_translated_areas(write_tiles):
     assert areas_of(Potsdam(str(root))) == {'2_10', '6_7'}
     assert areas_of(Potsdam(str(root), areas=['7_12'])) == {'7_12'}
     (root / 'translation.json').write_text(json.dumps(dict(areas=['2_10', '2_11'])))
-    with pytest.raises(UserError, match=r'no tile of 1 of the 2 areas of split .all. \(2_11\)'):
+    with pytest.raises(UserError, match=r'no tiles of 1 of the 2 areas of split .all. \(2_11\)'):
         Potsdam(str(root))

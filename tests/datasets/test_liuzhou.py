@@ -74,25 +74,25 @@ def test_the_classes_have_the_order_of_the_paper_and_distinct_colours():
     assert ', '.join(meta['classes']) == names
     colours = np.array(meta['palette'])
     assert colours.shape == (7, 3) and colours.min() >= 0 and colours.max() <= 255
-    apart = np.abs(colours[:, None] - colours[None]).sum(2)
-    assert (apart + 999 * np.eye(7) > 100).all()
+    distances = np.abs(colours[:, None] - colours[None]).sum(2)
+    assert (distances + 999 * np.eye(7) > 100).all()
 
 
 @pytest.mark.parametrize('by', ['lists', 'folders'])
 def test_lists_and_folders_split_the_tiles(request, by):
-    whole = request.getfixturevalue(by)
+    root = request.getfixturevalue(by)
     for name, expected in STEMS.items():
-        split, root = (name, whole / name) if by == 'folders' else (None, whole)
-        dataset = LiuZhou(str(whole), split, ann_file='' if split else f'{name}.txt')
+        split, folder = (name, root / name) if by == 'folders' else (None, root)
+        dataset = LiuZhou(str(root), split, ann_file='' if split else f'{name}.txt')
         assert stems(dataset) == expected
         for info in infos(dataset):
             stem = Path(info['img_path']).stem
-            assert info['seg_map_path'] == f'{root}/labels/{stem}.png'
-            assert info['depth_path'] == f'{root}/rdepth/depth-anything-large/{stem}.png'
+            assert info['seg_map_path'] == f'{folder}/labels/{stem}.png'
+            assert info['depth_path'] == f'{folder}/rdepth/depth-anything-large/{stem}.png'
             assert info['split'] == split
     if by == 'folders':  # and a list selects among them
-        (whole / 'few.txt').write_text('c\na\n')
-        assert stems(LiuZhou(str(whole), split='train', ann_file='few.txt')) == 'ac'
+        (root / 'few.txt').write_text('c\na\n')
+        assert stems(LiuZhou(str(root), split='train', ann_file='few.txt')) == 'ac'
 
 
 @pytest.mark.parametrize('first', [0, 1])
@@ -103,7 +103,7 @@ def test_labels_may_start_at_0_or_at_1_with_0_unlabelled(tmp_path, write_tiles, 
     labels = dataset[0]['data_samples'].gt_sem_seg.data[0]
     assert (labels[0] == 255).all() and (labels[1:] == torch.arange(7)).all()
     if first:
-        with pytest.raises(UserError, match='has the value 7, .* reduce_zero_label='):
+        with pytest.raises(UserError, match='contains the value 7, .* reduce_zero_label'):
             LiuZhou(str(tmp_path), pipeline=pipeline)[0]
 
 
@@ -123,7 +123,7 @@ def test_depth_and_labels_can_be_left_out(folders):
         (dict(split='tarin'), r'image folder \S*tarin/images does not exist$'),
         (
             dict(ann_file='typo.txt'),
-            r'the list names 1 image that \S*images does not hold \(x\): correct the list',
+            r'the list contains 1 name without an image in \S*images \(x\): correct the list',
         ),
         (dict(depth='rdepth/none'), r'folder \S*rdepth/none does not exist: .*depth=None'),
         ({}, r'1 of 6 images in .* has no label in \S*labels \(f.png\): .*labels=False'),

@@ -36,7 +36,7 @@ def test_files_are_paired_by_stem_whatever_their_suffix(folders, urban):
     assert names[0] == ['0.png'] * 3 and names[3] == ['3.png', '3.png', '3.PNG'] and len(names) == 5
 
 
-def test_the_stem_is_the_name_without_the_suffix_and_the_longer_one_decides_in_one_folder(
+def test_the_stem_is_the_name_without_the_suffix_and_the_longest_suffix_decides(
     write_png, tmp_path
 ):
     suffixes = dict(image='_RGB.png', label='_label.png')
@@ -58,8 +58,7 @@ def test_the_stem_is_the_name_without_the_suffix_and_the_longer_one_decides_in_o
         ]
     same = fault([Source('image', str(tmp_path)), Source('label', str(tmp_path))])
     assert same == (
-        f'{tmp_path} is the folder of every image and of every label: give each kind its own '
-        'folder or suffix'
+        f'{tmp_path} is used for both images and labels: use a separate folder or suffix for each'
     )
 
 
@@ -73,18 +72,18 @@ def test_both_encodings_of_an_umlaut_are_paired(write_png, tmp_path):
         assert sample['label'].endswith(f'{two}.png')
 
 
-def test_a_format_that_is_not_read_and_links_that_lead_back_or_nowhere(folders, urban, tmp_path):
+def test_unsupported_formats_and_broken_or_circular_links(folders, urban, tmp_path):
     (urban / 'images_png/again').symlink_to(urban / 'images_png')
     assert len(pair_by_stem(*folders)) == 5
     (tmp_path / 'loop').symlink_to('loop')
-    message = f'the image folder {tmp_path}/loop is a link that leads nowhere or to itself'
+    message = f'the image folder {tmp_path}/loop is a broken link'
     assert fault([Source('image', f'{tmp_path}/loop')]) == message
     masks = urban / 'masks_png'
     for path in masks.iterdir():
         path.rename(path.with_suffix('.bmp'))
     assert (
-        f'have no label in {masks} (0.png, 1.png, 2.png, …); it holds 0.bmp, and PNG, JPEG and '
-        'TIFF are read: add an index mask' in fault(folders)
+        f'have no label in {masks} (0.png, 1.png, 2.png, …); that folder contains 0.bmp, but only '
+        'PNG, JPEG and TIFF are read: add an index mask' in fault(folders)
     )
 
 
@@ -95,7 +94,7 @@ KINDS = [('depth map', 'rdepth/test'), ('label', 'masks_png')]
 def test_missing_and_resized_files_are_counted_and_named(write_png, folders, urban, kind, folder):
     write_png(urban / folder / '2.png', np.ones((32, 30), np.uint8))
     message = fault(folders)
-    assert f'holds 1 {kind} of another size than the image ' in message
+    assert f'contains 1 {kind} of another size than the image ' in message
     assert '(2.png: 30×32, image 64×48)' in message
     for number in (1, 3):
         (urban / folder / f'{number}.png').unlink()
@@ -107,22 +106,23 @@ def test_missing_and_resized_files_are_counted_and_named(write_png, folders, urb
 def test_extra_and_misnamed_files_are_counted_and_named(folders, urban):
     for folder in ('images_png', 'masks_png'):
         (urban / folder / '2.png').unlink()
-    assert 'rdepth/test holds 1 depth map without an image in ' in fault(folders)
+    assert 'rdepth/test contains 1 depth map without an image in ' in fault(folders)
     for path in list((urban / 'rdepth/test').iterdir()):
         path.rename(path.with_stem(f'{path.stem}_depth'))
     message = fault(folders)
     assert '4 of 4 images' in message and '(0.png, 1.png, 3.png, …)' in message
-    assert 'and it holds 5 depth maps without an image (0_depth.png, 1_depth.png' in message
+    assert 'that folder also contains 5 depth maps without an image (0_depth.png, 1_' in message
 
 
-def test_unreadable_files_are_named(folders, urban):
+def test_unreadable_files_are_refused(folders, urban):
     (urban / 'rdepth/test/4.png').write_bytes(b'')
-    assert 'holds 1 depth map that cannot be read' in fault(folders) and '(4.png)' in fault(folders)
+    message = fault(folders)
+    assert 'contains 1 depth map that cannot be read' in message and '(4.png)' in message
     assert len(pair_by_stem(*folders, check='names')) == 5
     Image.new('L', (8, 8)).save(urban / 'images_png/2.png', format='BMP')
     assert fault(folders) == (
-        f'{folders[0].folder} holds 1 image that cannot be read (empty, broken off or of another '
-        'format) (2.png is a BMP named .png: save it as PNG): write or download them again'
+        f'{folders[0].folder} contains 1 image that cannot be read (empty, truncated or in another '
+        'format) (2.png is a BMP named .png: save it as PNG): create or download them again'
     )
 
 
@@ -133,26 +133,25 @@ def test_colour_labels_colour_depth_and_two_files_of_one_stem_are_refused(
     write_png(urban / 'rdepth/test/0.png', colours)
     assert '0.png is a colour image' in fault(folders)
     write_png(urban / 'masks_png/1.png', colours)
-    assert 'holds 1 label with several bands (1.png)' in fault(folders)
+    assert 'contains 1 label with several bands (1.png)' in fault(folders)
     shutil.copy(urban / 'rdepth/test/1.png', urban / 'rdepth/test/1.tif')
     assert 'have the same stem' in fault(folders)
 
 
-def test_a_wrong_folder_is_named(folders, tmp_path):
+def test_a_wrong_folder_is_refused(folders, tmp_path):
     image, label, depth = folders
     assert fault([Source('image', '/no/where')]) == 'the image folder /no/where does not exist'
-    nowhere = Source('depth map', '/no/where')
-    assert f'the {nowhere.kind} folder /no/where does not exist: add' in fault(
-        [image, label, nowhere]
-    )
+    absent = Source('depth map', '/no/where')
+    message = fault([image, label, absent])
+    assert 'the depth map folder /no/where does not exist: add' in message
     (tmp_path / 'none').mkdir()
-    assert f'{tmp_path}/none holds no image' in fault([Source('image', f'{tmp_path}/none')])
+    assert f'{tmp_path}/none contains no images' in fault([Source('image', f'{tmp_path}/none')])
 
 
 def test_a_list_selects_its_stems(folders, urban):
     (urban / 'rdepth/test/0.png').unlink()
     samples = pair_by_stem(*folders, only=['3', '1'])
     assert [s['image'].rsplit('/')[-1] for s in samples] == ['1.png', '3.png']
-    assert 'the list names 1 image that ' in fault(folders, only=['77'])
-    assert fault(folders, only=['1.png', '3.png']).endswith('3.png): write them without .png')
+    assert 'the list contains 1 name without an image in ' in fault(folders, only=['77'])
+    assert fault(folders, only=['1.png', '3.png']).endswith('3.png): write the names without .png')
     assert "use 'full' or 'names'" in fault(folders, check='some')

@@ -80,7 +80,7 @@ UNSAFE = [
     (dict(type='RandomGrayscale'), 'put it before LoadDepth'),
     (dict(type='RandomDepthMix'), 'remove it'),
     (dict(type='Normalize', mean=[0] * 4, std=[1] * 4), 'RGBDDataPreprocessor normalises'),
-    (dict(type='LoadImageFromFile'), 'put it first'),
+    (dict(type='LoadImageFromFile'), 'make it the first transform'),
     (dict(type='BioMedicalGaussianNoise'), 'keeps_depth = True'),
     (dict(type='RandomRotFlip'), 'use AlignedRotFlip, or rotate_prob=0'),
     (dict(type='Resize', scale=(9, 9), backend='pillow'), "backend='cv2'"),
@@ -88,17 +88,20 @@ UNSAFE = [
     (dict(type='RandomResize', scale=(9, 9), interpolation='lanczos'), "use 'bilinear'"),
     (dict(type='ResizeToMultiple', interpolation='bicubic'), "use 'bilinear'"),
     (dict(type='RandomRotate', prob=0.5, degree=20, pad_val=114), 'fill with 0'),
-    (dict(type='RandomRotate', prob=0.5, degree=20, seg_pad_val=0), 'fill with the ignored 255'),
-    (dict(type='AlignedRotFlip', seg_pad_val=3), 'fill with the ignored 255'),
+    (
+        dict(type='RandomRotate', prob=0.5, degree=20, seg_pad_val=0),
+        'fill with 255, which is ignored',
+    ),
+    (dict(type='AlignedRotFlip', seg_pad_val=3), 'fill with 255, which is ignored'),
     (dict(type='Pad', size=(9, 9), pad_val=7), 'fill with 0'),
     (dict(type='Pad', size=(9, 9), pad_val=dict(img=(0, 0, 0, 1), seg=255)), 'fill with 0'),
-    (dict(type='Pad', size=(9, 9), pad_val=dict(img=0, seg=0)), 'fill with the ignored 255'),
+    (dict(type='Pad', size=(9, 9), pad_val=dict(img=0, seg=0)), 'fill with 255, which is ignored'),
     (
         dict(type='CenterCrop', crop_size=9, auto_pad=True, pad_cfg=dict(type='Pad', pad_val=7)),
         'fill with 0',
     ),
     (dict(type='RandomMosaic', prob=0.5, pad_val=114), 'fill with 0'),
-    (CUT, 'fills 3 channels where there are 4'),
+    (CUT, 'fills 3 channels, but the image has 4'),
     (CUT | dict(fill_in=114), 'set fill_in=0'),
     (CUT | dict(fill_in=(0, 0, 0, 5)), 'end fill_in with 0'),
 ]
@@ -172,7 +175,7 @@ def test_four_optical_bands():
 
 
 @pytest.mark.parametrize('bands', [1, 3, 4, 32])
-def test_what_passes_runs_on_as_many_channels(bands):
+def test_accepted_transforms_run_on_that_number_of_channels(bands):
     """Each transform that the rules accept moves depth and keeps it in range."""
     init_default_scope('mmseg')
     adapted = {'Pad': dict(pad_val=dict(img=0.0, seg=255)), 'RandomCutOut': dict(fill_in=0)}

@@ -23,8 +23,8 @@ PIPELINE = [
 def root(tmp_path):
     scenes = Scenes(tmp_path)
     splits = Splits({'train': 0.67, 'test': 0.33})
-    prepare_folder(tmp_path / 'set', scenes.settings(domain='north', splits=splits))
-    return tmp_path / 'set'
+    prepare_folder(tmp_path / 'prepared', scenes.settings(domain='north', splits=splits))
+    return tmp_path / 'prepared'
 
 
 def test_classes_colours_domain_and_split_come_from_the_manifest(root):
@@ -40,14 +40,16 @@ def test_classes_colours_domain_and_split_come_from_the_manifest(root):
     info = dataset.get_data_info(0)
     assert (info['domain'], info['split']) == ('north', 'train')
     assert dataset.depth_source == 'depth'
-    whole = PreparedDataset(str(root), depth=None, labels=False)
-    assert len(whole) == 18 and not whole.has_labels and not whole.has_depth
+    images = PreparedDataset(str(root), depth=None, labels=False)
+    assert len(images) == 18 and not images.has_labels and not images.has_depth
 
 
 def test_wrong_settings_and_damaged_manifests_are_refused(root):
-    with pytest.raises(UserError, match="split='val' is not a split of .*: use train, test"):
+    with pytest.raises(
+        UserError, match="split='val' is not a split of .*: choose from train, test"
+    ):
         PreparedDataset(str(root), split='val')
-    with pytest.raises(UserError, match='prepared labels count from 0, so leave it out'):
+    with pytest.raises(UserError, match='remove it, because prepared labels start at 0'):
         PreparedDataset(str(root), reduce_zero_label=True)
     with pytest.raises(UserError, match='manifest.json does not exist: make the dataset with'):
         PreparedDataset(str(root / 'images'))
@@ -59,12 +61,12 @@ def test_wrong_settings_and_damaged_manifests_are_refused(root):
         'depthda prepare-dataset and --split train=0.8 val=0.2, or use all of it with split=None'
     )
     for content, sentence in (
-        (json.dumps(manifest | {'classes': None, 'labels': False}), 'names no classes'),
+        (json.dumps(manifest | {'classes': None, 'labels': False}), 'lists no classes'),
         ('{"classes": [', r'manifest\.json cannot be read as JSON \(.*\): restore it'),
-        ('[]', r'manifest\.json was not made by depthda prepare-dataset folder'),
+        ('[]', r'manifest\.json was not written by depthda prepare-dataset folder'),
         (
             json.dumps(manifest | {'complete': False}),
-            'set is not complete: run the same depthda prepare',
+            'prepared is not complete: run the same depthda prepare',
         ),
     ):
         path.write_text(content)

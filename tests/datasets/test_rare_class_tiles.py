@@ -13,7 +13,7 @@ from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.errors import UserError
 from depthda.randomness import SampleKey
 
-SIDE, CROP, LEAST, IGNORED = 16, 8, 5, 255
+SIDE, CROP, MIN_PIXELS, IGNORED = 16, 8, 5, 255
 PIPELINE = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
@@ -40,16 +40,16 @@ def tiles():
 
 @pytest.fixture
 def make(tmp_path, write_png):
-    """Return a function that writes tiles, whose images hold their numbers, and a config."""
+    """Return a function that writes tiles, whose images encode their numbers, and a config."""
 
-    def config(labels=None, **rest):
+    def config(labels=None, **settings):
         for number, label in enumerate(tiles() if labels is None else labels):
             image = np.full((SIDE, SIDE, 3), number, np.uint8)
-            image[..., 1], image[..., 2] = np.indices(label.shape)  # the place of the crop
+            image[..., 1], image[..., 2] = np.indices(label.shape)  # the position of the crop
             write_png(tmp_path / f'images/{number}.png', image)
             write_png(tmp_path / f'labels/{number}.png', label)
         base = dict(type='RGBDSegDataset', data_root=str(tmp_path), metainfo=METAINFO)
-        return base | dict(pipeline=PIPELINE) | rest
+        return base | dict(pipeline=PIPELINE) | settings
 
     return config
 
@@ -60,7 +60,10 @@ def draw(make):
 
     def build(labels=None, **settings):
         config = dict(
-            type='RareClassTiles', dataset=make(labels), min_pixels=LEAST, crop_pixels=LEAST
+            type='RareClassTiles',
+            dataset=make(labels),
+            min_pixels=MIN_PIXELS,
+            crop_pixels=MIN_PIXELS,
         )
         return DATASETS.build(config | settings)
 
@@ -75,9 +78,9 @@ def shown(sample, c):
     return int((sample['data_samples'].gt_sem_seg.data == c).sum())
 
 
-def same(one, other):
-    labels = (sample['data_samples'].gt_sem_seg.data for sample in (one, other))
-    return torch.equal(one['inputs'], other['inputs']) and torch.equal(*labels)
+def same(left, right):
+    labels = (sample['data_samples'].gt_sem_seg.data for sample in (left, right))
+    return torch.equal(left['inputs'], right['inputs']) and torch.equal(*labels)
 
 
 @pytest.mark.parametrize('temperature', [0.05, 0.3, 1e6])
@@ -94,17 +97,17 @@ def test_classes_are_drawn_with_the_probabilities_of_the_formula(draw, temperatu
 
 def test_over_many_seeds_tiles_are_as_frequent_as_their_classes(draw):
     dataset, count = draw(temperature=0.3), 400
-    found = np.bincount([number(dataset[SampleKey(0, seed)]) for seed in range(count)], minlength=6)
+    drawn = np.bincount([number(dataset[SampleKey(0, seed)]) for seed in range(count)], minlength=6)
     expected = np.zeros(6)
     for c, members in enumerate([(0, 1, 2, 3), (1, 2, 4), (2,)]):
         expected[list(members)] += dataset.probabilities[c] / len(members)
     deviation = np.sqrt(expected * (1 - expected) / count)
-    assert (abs(found / count - expected) <= 4 * deviation).all()
-    assert found[5] == 0 and (found[:5] > 0).all()
+    assert (abs(drawn / count - expected) <= 4 * deviation).all()
+    assert drawn[5] == 0 and (drawn[:5] > 0).all()
 
 
 def test_a_class_that_is_not_drawn_does_not_outweigh_the_others(draw):
-    labels = tiles()[3:4]  # two pixels of class 3, the rest is class 0
+    labels = tiles()[3:4]  # two pixels of class 3, all others of class 0
     assert draw(labels, temperature=0.001).probabilities.tolist() == [1, 0, 0, 0]
 
 
@@ -136,9 +139,11 @@ class Crops:
 @pytest.mark.parametrize(
     'sizes, calls', [((5,), 1), ((4, 0, 5, 9), 3), ((4, 3, 2, 1), 4), ((0, 0, 0, 6), 4)]
 )
-def test_the_first_crop_that_shows_enough_of_the_class_is_taken_else_the_last(sizes, calls):
+def test_the_first_crop_that_shows_enough_of_the_class_is_used_else_the_last(sizes, calls):
     crops = Crops(sizes)
-    sample = RareClassTiles(crops, min_pixels=LEAST, crop_pixels=LEAST, tries=4)[SampleKey(0, 9)]
+    sample = RareClassTiles(crops, min_pixels=MIN_PIXELS, crop_pixels=MIN_PIXELS, tries=4)[
+        SampleKey(0, 9)
+    ]
     assert shown(sample, 2) == sizes[calls - 1]
     assert len(crops.keys) == len(set(crops.keys)) == calls  # each crop has its own seed
     assert {tile for tile, _ in crops.keys} == {0}
@@ -148,7 +153,7 @@ def test_a_tile_must_show_more_of_the_class_than_a_crop():
     crops = Crops((2, 4, 3, 9))
     sample = RareClassTiles(crops, min_pixels=SIDE**2, crop_pixels=3, tries=4)[SampleKey(0, 9)]
     assert shown(sample, 2) == 4 and len(crops.keys) == 2
-    with pytest.raises(UserError, match='lower min_pixels'):
+    with pytest.raises(UserError, match='set a smaller min_pixels'):
         RareClassTiles(Crops((9,)), min_pixels=SIDE**2 + 1, crop_pixels=3)[SampleKey(0, 9)]
 
 
@@ -169,9 +174,9 @@ def test_without_a_seed_the_tiles_come_in_order(draw):
     assert [number(dataset[index]) for index in range(len(dataset))] == list(range(6))
 
 
-def test_everything_else_is_that_of_the_dataset(make):
+def test_other_attributes_are_those_of_the_dataset(make):
     inner = DATASETS.build(make())
-    dataset = RareClassTiles(inner, min_pixels=LEAST, crop_pixels=LEAST)
+    dataset = RareClassTiles(inner, min_pixels=MIN_PIXELS, crop_pixels=MIN_PIXELS)
     assert isinstance(dataset.dataset, RGBDSegDataset) and dataset.dataset is inner
     assert len(dataset) == 6 and dataset.metainfo['classes'] == list(METAINFO['classes'])
     assert dataset.get_data_info(4)['img_path'].endswith('images/4.png')
@@ -182,7 +187,11 @@ def test_everything_else_is_that_of_the_dataset(make):
 def test_it_is_the_source_of_pairs_and_can_be_sent_to_workers(make, draw):
     target = make() | dict(labels=False, pipeline=[PIPELINE[0], *PIPELINE[2:]])
     rare = dict(
-        type='RareClassTiles', dataset=make(), min_pixels=LEAST, crop_pixels=LEAST, temperature=0.3
+        type='RareClassTiles',
+        dataset=make(),
+        min_pixels=MIN_PIXELS,
+        crop_pixels=MIN_PIXELS,
+        temperature=0.3,
     )
     pairs = DATASETS.build(dict(type='DomainPairDataset', source=rare, target=target))
     first = DATASETS.build(
@@ -221,7 +230,7 @@ def test_arguments_that_are_not_above_0_are_refused(draw, wrong):
 
 def test_a_dataset_without_labels_or_without_enough_pixels_is_refused(make, draw):
     without = make() | dict(labels=False, pipeline=[PIPELINE[0], PIPELINE[-1]])
-    with pytest.raises(UserError, match='has no labels'):
+    with pytest.raises(UserError, match='needs a dataset with labels'):
         RareClassTiles(without)
-    with pytest.raises(UserError, match='no tile shows 300 pixels of any class: lower'):
+    with pytest.raises(UserError, match='no tile has 300 pixels of any class: set'):
         draw(min_pixels=300, crop_pixels=300)[SampleKey(0, 1)]

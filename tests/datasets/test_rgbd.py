@@ -44,14 +44,14 @@ def build(root, pipeline=PLAIN, **kwargs):
 
 def test_a_sample_has_the_optical_bands_then_depth_and_its_metadata(make_tree):
     sample = build(make_tree(), domain='Urban', split='Train')[2]
-    inputs, truth = sample['inputs'], sample['data_samples']
+    inputs, labels = sample['inputs'], sample['data_samples']
     assert inputs.dtype == torch.float32 and inputs.shape == (4, 48, 64)
     # The tiles have B = x, G = y and R = 200, and the depth codes 100 x + 37 y + 20000.
     assert inputs[:3, 5, 9].tolist() == [9, 5, 200]
     assert inputs[3, 5, 9].item() == pytest.approx((900 + 185 + 20000) / 65535, rel=1e-6)
-    assert truth.gt_sem_seg.data[0, 5, 9] == 1  # cell (1, 0) has code 2 on disk
-    assert truth.domain == 'Urban' and truth.split == 'Train' and truth.optical_bands == 3
-    assert truth.depth_path.endswith('rdepth/test/2.png') and truth.img_path.endswith('/2.png')
+    assert labels.gt_sem_seg.data[0, 5, 9] == 1  # cell (1, 0) has code 2 on disk
+    assert labels.domain == 'Urban' and labels.split == 'Train' and labels.optical_bands == 3
+    assert labels.depth_path.endswith('rdepth/test/2.png') and labels.img_path.endswith('/2.png')
 
 
 class Arctic(RGBDSegDataset):
@@ -101,20 +101,20 @@ def test_depth_and_labels_override_folders_of_the_prefix(arctic):
 @pytest.mark.parametrize(
     'settings, sentence',
     [
-        (dict(folders={'dsm': 'rdepth/test'}), "has the keys .*'dsm'.*: it takes img_path and"),
-        (dict(folders={'img_path': None}), 'it takes img_path and'),
+        (dict(folders={'dsm': 'rdepth/test'}), "has the keys .*'dsm'.*: use img_path and"),
+        (dict(folders={'img_path': None}), 'use img_path and'),
         # The pipeline loads labels.
         (
             dict(folders={'seg_map_path': None}),
-            'LoadAnnotations finds no labels.*unlabelled_pipeline',
+            'LoadAnnotations cannot load labels.*unlabelled_pipeline',
         ),
         (
             dict(metainfo=dict(classes='ice')),
-            r"classes='ice' of RGBDSegDataset is one string: write a tuple of names, \('ice',\)$",
+            r"classes='ice' of RGBDSegDataset is a single string: write a tuple .*, \('ice',\)$",
         ),
         (
             dict(metainfo=dict(classes=('ice', 'water', 'ice'))),
-            "the classes of RGBDSegDataset hold 'ice' twice: give each once$",
+            "the classes of RGBDSegDataset contain 'ice' twice: list each class once$",
         ),
         (dict(ann_file='absent.txt'), r'absent\.txt \(ann_file\) does not exist'),
     ],
@@ -138,7 +138,7 @@ def test_a_dataset_without_depth_and_one_without_labels(make_tree):
 
 
 def test_a_wrong_root_is_named_when_the_dataset_is_initialised(tmp_path):
-    sentence = f'no folder {tmp_path}/Train/Urban .data_root.: correct'
+    sentence = f'the folder {tmp_path}/Train/Urban .data_root. does not exist: correct'
     with pytest.raises(UserError, match=sentence):
         build(tmp_path)
     dataset = build(tmp_path, lazy_init=True)
@@ -178,8 +178,8 @@ def test_a_list_of_stems(make_tree, tmp_path):
     assert [dataset.get_data_info(i)['img_path'][-6:] for i in range(2)] == ['/2.png', '/4.png']
     (tmp_path / 'list.txt').write_text('\n \n')
     assert refusal(build, root, ann_file=str(tmp_path / 'list.txt')) == (
-        f'the list of stems {tmp_path}/list.txt (ann_file) is empty: write one stem a line, or '
-        'leave ann_file out to use every image'
+        f'the list of stems {tmp_path}/list.txt (ann_file) is empty: write one stem per line, or '
+        'remove ann_file to use every image'
     )
 
 
@@ -213,7 +213,7 @@ def test_a_seeded_sample_does_not_depend_on_what_ran_before(make_tree):
     np.random.seed(1)
     dataset[SampleKey(2, seed=77)]
     assert np.random.rand() == expected
-    # A plain index stays random.
+    # A sample of a plain index is random.
     assert not equal(dataset[0], dataset[0])
     # Depth changes nothing in the optical bands.
     with_depth = dataset[SampleKey(1, seed=5)]['inputs']
@@ -246,11 +246,13 @@ def test_an_unknown_label_value_is_reported_with_its_file(make_tree, write_png, 
     dataset = build(root, metainfo=dict(classes=tuple('abcdefg')))
     assert 255 not in dataset[1]['data_samples'].gt_sem_seg.data
     for key in (2, SampleKey(2, seed=1)):
-        with pytest.raises(UserError, match=r'masks_png/2\.png has the value 9, .* 7 .* 1 to 7:'):
+        with pytest.raises(
+            UserError, match=r'masks_png/2\.png contains the value 9, .* 7 .* 1 to 7:'
+        ):
             dataset[key]
     mask[5, 5] = 255  # mmseg reads this as ignored
     write_png(root / 'Train/Urban/masks_png/2.png', mask)
     assert dataset[2]['data_samples'].gt_sem_seg.data[0, 5, 5] == 255
     # The codes 1…7 are read as if they were the classes 0…6.
-    with pytest.raises(UserError, match=r'has the value 7, but the 7 classes are 0 to 6'):
+    with pytest.raises(UserError, match=r'contains the value 7, but the 7 classes are 0 to 6'):
         build(root, reduce_zero_label=False, metainfo=dict(classes=tuple('abcdefg')))[1]

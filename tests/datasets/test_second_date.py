@@ -1,4 +1,4 @@
-"""The second date of a synthetic scene, and datasets that hold both dates."""
+"""The second date of a synthetic scene, and datasets with both dates."""
 
 from dataclasses import asdict
 
@@ -28,7 +28,7 @@ def test_the_second_date_is_another_image_that_depends_only_on_its_key():
         # The decoy of the null world has no image.
         np.testing.assert_array_equal(image, second_date(make_world(size=SIZE, null=True), *key))
         assert (image != second_date(make_world(size=SIZE, seed=1), *key)).any()
-    with pytest.raises(UserError, match="no split 'train'"):
+    with pytest.raises(UserError, match="a world has no split 'train'"):
         second_date(settings, 'urban', 'train', 0)
 
 
@@ -44,19 +44,19 @@ def test_the_second_date_shows_the_scene_of_its_tile(seed):
 
 def test_the_second_date_may_look_like_any_domain(monkeypatch):
     settings = make_world(size=SIZE)
-    looks = [settings.domain(name).appearance for name in ('urban', 'rural')]
+    appearances = [settings.domain(name).appearance for name in ('urban', 'rural')]
     used = []
 
-    def render(look, *rest):
-        used.append(look)
+    def render(appearance, *args):
+        used.append(appearance)
         return np.zeros((SIZE, SIZE, 3), np.uint8)
 
     monkeypatch.setattr(world, 'render', render)
     for domain, split, index in KEYS:
         second_date(settings, domain, split, index)
-    urban, rural = map(asdict, looks)
+    urban, rural = map(asdict, appearances)
     for name in urban:
-        values = [asdict(look)[name] for look in used]
+        values = [asdict(appearance)[name] for appearance in used]
         if name in SCALARS:
             low, high = sorted([urban[name], rural[name]])
             assert all(low <= value <= high for value in values)
@@ -67,13 +67,13 @@ def test_the_second_date_may_look_like_any_domain(monkeypatch):
                 assert all(min(ends) <= value <= max(ends) for value in drawn)
                 assert len(set(drawn)) == (len(KEYS) if ends[0] != ends[1] else 1)
         else:
-            whole = min(urban[name][0], rural[name][0]), max(urban[name][1], rural[name][1])
-            assert set(values) == {whole}
+            merged = min(urban[name][0], rural[name][0]), max(urban[name][1], rural[name][1])
+            assert set(values) == {merged}
 
 
 def test_domains_that_look_alike_keep_their_settings():
-    look = make_world().domain('rural').appearance
-    assert any_appearance([look, look], np.random.default_rng(0)) == look
+    rural = make_world().domain('rural').appearance
+    assert any_appearance([rural, rural], np.random.default_rng(0)) == rural
 
 
 def read(path):
@@ -103,7 +103,7 @@ def test_a_dataset_of_two_dates_adds_bands_and_changes_nothing_else(tmp_path):
                 np.testing.assert_array_equal(stack[3:], np.moveaxis(later, -1, 0))
 
 
-def test_a_dataset_says_what_its_images_hold(tmp_path):
+def test_a_dataset_records_the_bands_of_its_images(tmp_path):
     settings, counts = make_world(size=SIZE), {'Train': 1, 'Val': 0, 'Test': 0}
     out = tmp_path / 'data'
     assert write_sample(out, settings, counts, bands='two-dates') == 2
@@ -112,7 +112,7 @@ def test_a_dataset_says_what_its_images_hold(tmp_path):
     assert write_sample(out, settings, counts, bands='two-dates') == 0
     for bands in ('rgb', 'near-infrared'):
         message = refusal(write_sample, out, settings, counts, bands=bands)
-        assert message == f'{out} holds something else already: name another folder or remove it'
+        assert message == f'{out} already has other contents: choose another folder or remove it'
     assert before == {path: path.stat().st_mtime_ns for path in out.rglob('*')}
     write_sample(tmp_path / 'rgb', settings, counts)
     assert 'two_dates' not in read_json(tmp_path / 'rgb' / 'world.json')

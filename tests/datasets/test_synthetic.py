@@ -23,7 +23,7 @@ def _local(values):
     return values - cv2.blur(values, (41, 41))
 
 
-def _same(a, b):
+def _equal_fields(a, b):
     return [name for name in vars(a) if np.array_equal(getattr(a, name), getattr(b, name))]
 
 
@@ -31,14 +31,14 @@ def test_a_tile_is_a_function_of_its_key():
     world = make_world(size=SIZE)
     first = generate_tile(world, 'urban', 'Train', 5)
     generate_tile(world, 'rural', 'Test', 1)  # drawing another tile must not matter
-    assert _same(first, generate_tile(world, 'urban', 'Train', 5)) == [*vars(first)]
+    assert _equal_fields(first, generate_tile(world, 'urban', 'Train', 5)) == [*vars(first)]
     for other in (
         generate_tile(world, 'urban', 'Train', 6),
         generate_tile(world, 'urban', 'Val', 5),
         generate_tile(world, 'rural', 'Train', 5),
         generate_tile(make_world(size=SIZE, seed=1), 'urban', 'Train', 5),
     ):
-        assert _same(first, other) == []
+        assert _equal_fields(first, other) == []
 
 
 @pytest.mark.parametrize('size', [64, 101, 256])
@@ -46,8 +46,8 @@ def test_shapes_types_and_ranges(size):
     tile = generate_tile(make_world(size=size), 'rural', 'Val', 0)
     assert tile.image.shape == (size, size, 3)
     assert tile.mask.shape == tile.height.shape == tile.depth.shape == (size, size)
-    kinds = dict(image=np.uint8, mask=np.uint8, height=np.float32, depth=np.uint16)
-    assert {name: array.dtype for name, array in vars(tile).items()} == kinds
+    dtypes = dict(image=np.uint8, mask=np.uint8, height=np.float32, depth=np.uint16)
+    assert {name: array.dtype for name, array in vars(tile).items()} == dtypes
     assert tile.depth.min() >= 1 and tile.depth.max() > 55_000
     assert np.isfinite(tile.height).all() and tile.image.std() > 5
 
@@ -66,7 +66,7 @@ def _explained(tiles, field):
 def test_the_null_world_only_makes_height_independent_of_class(domain):
     normal, null = _tiles(domain, 60), _tiles(domain, 60, null=True)
     for a, b in zip(normal, null, strict=True):
-        assert _same(a, b) == ['image', 'mask']
+        assert _equal_fields(a, b) == ['image', 'mask']
     for field in ('height', 'depth'):
         assert _explained(normal, field) > 0.2
         assert _explained(null, field) < 0.02
@@ -77,7 +77,7 @@ def test_the_null_world_only_makes_height_independent_of_class(domain):
 
 def test_fidelity_goes_from_noise_to_true_height_and_changes_only_depth():
     for a, b in zip(_tiles('rural', 3), _tiles('rural', 3, fidelity=0.2), strict=True):
-        assert _same(a, b) == ['image', 'mask', 'height']
+        assert _equal_fields(a, b) == ['image', 'mask', 'height']
     correlation = []
     for fidelity in (0.0, 0.3, 0.6, 0.8, 1.0):
         tiles = _tiles('urban', 12, fidelity=fidelity)
@@ -96,7 +96,7 @@ def test_closing_one_part_of_the_gap_keeps_the_others(part, kept):
     open_parts = tuple(name for name in PARTS if name != part)
     closed = _tiles('rural', 2, gap=open_parts)
     for a, b in zip(_tiles('rural', 2), closed, strict=True):
-        assert _same(a, b) == kept
+        assert _equal_fields(a, b) == kept
     world = make_world(gap=open_parts)
     urban, rural = world.domain('urban'), world.domain('rural')
     equal = {name for name in PARTS if getattr(urban, name) == getattr(rural, name)}
@@ -106,7 +106,7 @@ def test_closing_one_part_of_the_gap_keeps_the_others(part, kept):
 def test_without_any_gap_the_domains_are_alike_but_not_equal():
     world = make_world(size=SIZE, gap=())
     assert world.domain('urban') == world.domain('rural')
-    assert _same(*(generate_tile(world, d, 'Train', 0) for d in ('urban', 'rural'))) == []
+    assert _equal_fields(*(generate_tile(world, d, 'Train', 0) for d in ('urban', 'rural'))) == []
 
 
 def test_shadow_agrees_with_a_ray_per_pixel():
@@ -117,18 +117,18 @@ def test_shadow_agrees_with_a_ray_per_pixel():
     height += rng.random((40, 40), dtype=np.float32) * 0.05
     sun, gsd = Sun(azimuth_deg=140, elevation_deg=40), 0.5
     east, south = math.sin(math.radians(140)), -math.cos(math.radians(140))
-    truth = np.zeros((40, 40))
+    expected = np.zeros((40, 40))
     for y in range(40):
         for x in range(40):
             for step in range(1, 60):
                 row, column = y + round(step * south), x + round(step * east)
                 if 0 <= row < 40 and 0 <= column < 40:
                     ray = height[y, x] + step * gsd * math.tan(math.radians(40))
-                    truth[y, x] = max(truth[y, x], min(height[row, column] - ray, 1))
+                    expected[y, x] = max(expected[y, x], min(height[row, column] - ray, 1))
     shadow = cast_shadow(height, gsd, sun)
-    np.testing.assert_allclose(shadow, cv2.GaussianBlur(truth, (0, 0), 0.7), atol=1e-4)
+    np.testing.assert_allclose(shadow, cv2.GaussianBlur(expected, (0, 0), 0.7), atol=1e-4)
     # With the sun in the south-east, only the ground north-west of the block is in shadow.
-    assert shadow[12, 18] > 0.9 and shadow[22, 30] == 0 and truth.mean() > 0.03
+    assert shadow[12, 18] > 0.9 and shadow[22, 30] == 0 and expected.mean() > 0.03
 
 
 @pytest.mark.parametrize(
@@ -136,10 +136,14 @@ def test_shadow_agrees_with_a_ray_per_pixel():
     [
         ({'version': 'v0'}, '', "no synthetic world 'v0': choose from v1"),
         ({'domains': ('urban', 'polar')}, '', "no domain 'polar': choose from urban, rural"),
-        ({'domains': ('urban', 'urban')}, '', 'once each, not urban urban'),
+        (
+            {'domains': ('urban', 'urban')},
+            '',
+            'the domains are urban urban: name one or more, and each only once',
+        ),
         ({'gap': ('season',)}, '', "no part 'season': choose from layout"),
         ({'size': 32}, '', 'tiles of 32 pixels are too small'),
-        ({'fidelity': 1.5}, '', 'fidelity is 1.5: take a number from 0 to 1'),
+        ({'fidelity': 1.5}, '', 'fidelity is 1.5, but it must be from 0 to 1'),
         ({'seed': -1}, '', 'the seed is -1'),
         ({'domains': ('rural',)}, 'Train', "no domain 'urban': choose from rural"),
         ({}, 'train', "no split 'train': choose from Train, Val, Test"),

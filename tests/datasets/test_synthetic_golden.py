@@ -34,11 +34,11 @@ def _describe(tile):
 def test_tiles_of_v1_are_unchanged(key):
     domain, split, index, null = key.split('/')
     world = make_world('v1', seed=0, size=128, null=null == 'null')
-    found, golden = _describe(generate_tile(world, domain, split, int(index))), GOLDEN[key]
+    facts, golden = _describe(generate_tile(world, domain, split, int(index))), GOLDEN[key]
     # Masks are computed by element-wise and integer operations only, so they are exact.
-    assert found['mask_sha256'] == golden['mask_sha256']
+    assert facts['mask_sha256'] == golden['mask_sha256']
     for field, tolerance in (('image', 0.3), ('height', 0.02), ('depth', 60)):
-        np.testing.assert_allclose(found[field], golden[field], atol=tolerance, rtol=0)
+        np.testing.assert_allclose(facts[field], golden[field], atol=tolerance, rtol=0)
 
 
 def test_settings_of_v1_are_unchanged():

@@ -49,14 +49,18 @@ def crops(height, width):
 @pytest.mark.parametrize(
     'method, options, message',
     [
-        (RARE, {f'{TARGET}.data_root': 'nowhere'}, 'there is no folder nowhere (data_root): make'),
+        (RARE, {f'{TARGET}.data_root': 'nowhere'}, 'folder nowhere (data_root) does not exist: ma'),
         (RARE, crops(64, 64), 'crop_size=(64, 64), and the source has crops of (128, 128): give'),
         (RARE, crops(256, 256), 'crop_size=(256, 256), and the source has crops of (128, 128)'),
-        (OWN, {f'{TARGET}.depth': None}, 'got images of 3 channels but needs 3 optical bands and'),
+        (
+            OWN,
+            {f'{TARGET}.depth': None},
+            'images with 3 channels, but it needs 3 optical bands fol',
+        ),
         (
             EVERY,
             {'+model.terms.0.head': 'auxiliary_head'},
-            "OutputAdversary: head='auxiliary_head': the segmentor has decode_head.",
+            "head='auxiliary_head' of OutputAdversary does not exist: choose from decode_head.",
         ),
         (
             RARE,
@@ -92,8 +96,8 @@ def test_crops_of_two_sizes_are_refused_when_a_transform_of_another_kind_makes_t
     options = pair_run(RARE) | UNPADDED | {f'{TARGET}.pipeline.{place}': step}
     options[f'{TARGET}.pipeline.{place + 1}'] = dict(type='Resize', scale=(64, 64))
     assert refusal(train, config_of(RARE), str(tmp_path), cfg_options=options) == (
-        'source images have 128 × 128 pixels and target images 64 × 64: crop both to one size, or '
-        'set size=(height, width) of the data_preprocessor.'
+        'source images have 128 × 128 pixels, but target images have 64 × 64: crop both to the '
+        'same size, or set size=(height, width) of the data_preprocessor.'
     )
 
 
@@ -105,11 +109,12 @@ def test_a_folder_without_target_images_and_images_of_other_bands_are_refused(
         image = cv2.imread(str(path))
         cv2.imwrite(str(path), np.concatenate([image, image[..., :1]], 2))
     sentence = refusal(train, config_of(RARE), str(tmp_path / 'run'), cfg_options=options)
-    assert 'holds 12 images of 4 bands, and LoadImageFromFile would make three of them' in sentence
+    expected = 'contains 12 images with 4 bands, which LoadImageFromFile would convert to three'
+    assert expected in sentence
     for path in files(target, 'images_png'):
         path.unlink()
     sentence = refusal(train, config_of(RARE), str(tmp_path / 'run'), cfg_options=options)
-    assert sentence.endswith('Rural/images_png holds no image (.png, .jpg, .jpeg, .tif, .tiff)')
+    assert sentence.endswith('Rural/images_png contains no images (.png, .jpg, .jpeg, .tif, .tiff)')
 
 
 def test_small_target_images_with_labels_and_without_depth_are_adapted_to_with_warnings(

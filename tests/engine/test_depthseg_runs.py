@@ -71,7 +71,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(trained, tmp_path):
 def test_another_encoder_is_refused(trained, tmp_path):
     folder, options = trained
     other = options | {'model.backbone.weights': save_encoder(tmp_path / 'other', seed=1)}
-    with pytest.raises(UserError, match='trained on a frozen encoder whose weights differ'):
+    with pytest.raises(UserError, match='trained with a frozen encoder whose weights differ'):
         test(CONFIG, folder / 'iter_4.pth', str(tmp_path), cfg_options=other)
     gone = options | {'model.backbone.weights': str(tmp_path / 'gone')}
     with pytest.raises(UserError, match='gone.* does not exist'):
@@ -116,7 +116,9 @@ def test_a_teacher_runs_along_where_the_images_have_no_maps(trained, tmp_path):
     _, options = trained
     save_tiny(tmp_path / 'teacher')
     without = options | {'train_dataloader.dataset.depth': None, 'train_cfg.max_iters': 2}
-    with pytest.raises(UserError, match='there are none: give the dataset depth=.*, or the model'):
+    with pytest.raises(
+        UserError, match='none: set depth=... of the dataset, or teacher=.* of the model'
+    ):
         train(CONFIG, str(tmp_path / 'none'), cfg_options=without)
     along = without | {
         '+model.teacher.type': 'DepthAnythingTeacher',

@@ -179,7 +179,7 @@ def test_wrong_paths_are_named_with_what_is_there(tmp_path, trained):
     with pytest.raises(UserError, match='no config file.*depthda_tiny_u2r.py'):
         load_config(CONFIGS / 'depthda_tiny.py')
     folder, options = trained
-    with pytest.raises(UserError, match='no checkpoint.*iter_4.pth'):
+    with pytest.raises(UserError, match='iter_5.pth does not exist: .*iter_4.pth'):
         test(CONFIG, folder / 'iter_5.pth', str(tmp_path), cfg_options=options)
     with pytest.raises(UserError, match='no/such/place'):
         train(

@@ -151,7 +151,7 @@ def test_an_impossible_submission_is_refused_before_the_images_are_predicted(
 
     with pytest.raises(UserError, match='--against names.*add --submission'):
         submit(against=str(images))
-    with pytest.raises(UserError, match='ends with .zip'):
+    with pytest.raises(UserError, match='must end with .zip'):
         submit(submission=str(tmp_path / 'u2r.rar'), against=str(images))
     with pytest.raises(UserError, match='no/folder is not a folder'):
         submit(submission=str(tmp_path / 'u2r.zip'), against='no/folder')

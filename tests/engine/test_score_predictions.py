@@ -113,7 +113,7 @@ def test_palettes_tiffs_and_colours(tested, maps, sample, tmp_path):
 
 def test_faulty_maps_leave_nothing_behind(maps, sample, tmp_path):
     cv2.imwrite(str(sorted(maps.iterdir())[0]), np.zeros((64, 32), np.uint8))
-    with pytest.raises(UserError, match='cannot be scored: 32×64 pixels, and the image has 128×1'):
+    with pytest.raises(UserError, match='cannot be scored: 32×64 pixels instead of 128×1'):
         score_predictions(CONFIG, maps, str(tmp_path / 'given'), None, options(sample))
     assert [path.name for path in tmp_path.iterdir()] == ['maps']
 
@@ -141,11 +141,11 @@ def test_maps_without_the_first_class_are_scored_with_a_warning(
             "test_evaluator.headline='Rurall' is not in the test dataset, which has all, Rural, "
             'Test, Test/Rural.',
         ),
-        ('aggregate', 'batch', "aggregate='batch': must be 'global' or 'per_batch'."),
+        ('aggregate', 'batch', "aggregate='batch' must be 'global' or 'per_batch'."),
         (
             'printed',
             ['F1'],
-            "printed=['F1'] of SegmentationMetric: use any of ['OA', 'Kappa'].",
+            "printed=['F1'] of SegmentationMetric is unknown: use ['OA', 'Kappa'].",
         ),
         (
             'headlin',
@@ -206,7 +206,7 @@ def test_images_without_labels_are_for_the_server(maps, sample, tmp_path):
         ),
         (
             ['--predictions', 'none'],
-            '--predictions none is not a folder: give the folder of index maps.',
+            '--predictions none is not a folder: pass the folder of index maps.',
         ),
     ],
 )

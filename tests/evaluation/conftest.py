@@ -5,7 +5,7 @@ from depthda.evaluation import submission_target
 
 @pytest.fixture
 def small_loveda(monkeypatch):
-    """Make LoveDA's test sets four and three images of 16 × 16, to save time."""
+    """Reduce LoveDA's test images to four and three of 16 × 16, to save time."""
     monkeypatch.setattr(
         submission_target, '_NUMBERS', {'Rural': (4191, 4194), 'Urban': (5167, 5169)}
     )

@@ -5,15 +5,15 @@ def sk():
     return metrics
 
 
-def macro_scores(truth, found):
+def macro_scores(target, pred):
     """Return the summary scores of labels in per cent, by scikit-learn."""
     macro, weighted = (dict(average=kind, zero_division=0) for kind in ('macro', 'weighted'))
     return {
-        'mIoU': 100 * sk().jaccard_score(truth, found, **macro),
-        'mF1': 100 * sk().f1_score(truth, found, **macro),
-        'mPrecision': 100 * sk().precision_score(truth, found, **macro),
-        'mRecall': 100 * sk().recall_score(truth, found, **macro),
-        'OA': 100 * sk().accuracy_score(truth, found),
-        'Kappa': 100 * sk().cohen_kappa_score(truth, found),
-        'fwIoU': 100 * sk().jaccard_score(truth, found, **weighted),
+        'mIoU': 100 * sk().jaccard_score(target, pred, **macro),
+        'mF1': 100 * sk().f1_score(target, pred, **macro),
+        'mPrecision': 100 * sk().precision_score(target, pred, **macro),
+        'mRecall': 100 * sk().recall_score(target, pred, **macro),
+        'OA': 100 * sk().accuracy_score(target, pred),
+        'Kappa': 100 * sk().cohen_kappa_score(target, pred),
+        'fwIoU': 100 * sk().jaccard_score(target, pred, **weighted),
     }

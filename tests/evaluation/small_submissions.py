@@ -1,4 +1,4 @@
-"""Small predictions of LoveDA's test sets, as PNG files and zips."""
+"""Small predictions of LoveDA's test images, as PNG files and zips."""
 
 import io
 import zipfile

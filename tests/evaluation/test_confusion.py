@@ -8,7 +8,7 @@ from depthda.evaluation.confusion import joint_counts, per_batch_scores, scores
 
 
 def random_maps(num_classes, ignore_index=255, seed=0, size=(61, 53), dtype=np.int64):
-    """Draw a label with a tenth ignored, and a prediction of which half is right."""
+    """Draw a label map with a tenth ignored, and a prediction that is correct for half of it."""
     rng = np.random.default_rng(seed)
     target = rng.integers(0, num_classes, size)
     other = rng.integers(0, num_classes, size)
@@ -33,18 +33,18 @@ def random_maps(num_classes, ignore_index=255, seed=0, size=(61, 53), dtype=np.i
         (256, 256, np.int64),
     ],
 )
-def test_matrix_is_scikit_learns(num_classes, ignore_index, dtype):
+def test_the_matrix_is_that_of_scikit_learn(num_classes, ignore_index, dtype):
     pred, target = random_maps(num_classes, ignore_index, dtype=dtype)
     before = pred.clone(), target.clone()
-    kept = (target != ignore_index).numpy()
+    scored = (target != ignore_index).numpy()
     expected = sk().confusion_matrix(
-        target.numpy()[kept], pred.numpy()[kept], labels=range(num_classes)
+        target.numpy()[scored], pred.numpy()[scored], labels=range(num_classes)
     )
     counts = joint_counts(pred, target, num_classes, ignore_index)
     assert counts.dtype == torch.int64
     np.testing.assert_array_equal(counts[:-1], expected)
     np.testing.assert_array_equal(
-        counts[-1], np.bincount(pred.numpy()[~kept], minlength=num_classes)
+        counts[-1], np.bincount(pred.numpy()[~scored], minlength=num_classes)
     )
     assert torch.equal(before[0], pred) and torch.equal(before[1], target)
 
@@ -83,8 +83,8 @@ def test_different_shapes_are_an_error():
         joint_counts(torch.zeros(4, 6).long(), torch.zeros(6, 4).long(), 7)
 
 
-def matrix_of(truth, found, num_classes):
-    return sk().confusion_matrix(truth, found, labels=range(num_classes))
+def matrix_of(target, pred, num_classes):
+    return sk().confusion_matrix(target, pred, labels=range(num_classes))
 
 
 CASES = {
@@ -92,45 +92,45 @@ CASES = {
     'absent class': tuple(np.random.default_rng(2).integers(0, 5, (2, 500))),
     'predicted but absent': (np.array([0, 0, 1, 1, 2]), np.array([0, 3, 1, 1, 2])),
     'never predicted': (np.array([0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 1])),
-    'nothing right': (np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0])),
+    'nothing correct': (np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0])),
     'perfect': (np.array([0, 1, 2, 2]), np.array([0, 1, 2, 2])),
-    'one class in truth': (np.zeros(9, int), np.array([0] * 5 + [4] * 4)),
+    'one class in the labels': (np.zeros(9, int), np.array([0] * 5 + [4] * 4)),
     'one class predicted': (np.array([0] * 5 + [4] * 4), np.zeros(9, int)),
 }
 
 
 @pytest.mark.parametrize('case', CASES)
-def test_scores_are_scikit_learns(case):
-    truth, found = CASES[case]
-    result = scores(matrix_of(truth, found, 7))
-    present = sorted({*truth.tolist(), *found.tolist()})
+def test_scores_are_those_of_scikit_learn(case):
+    target, pred = CASES[case]
+    result = scores(matrix_of(target, pred, 7))
+    present = sorted({*target.tolist(), *pred.tolist()})
     for values, name in [
         (result.iou, 'jaccard_score'),
         (result.f1, 'f1_score'),
         (result.precision, 'precision_score'),
         (result.recall, 'recall_score'),
     ]:
-        expected = getattr(sk(), name)(truth, found, average=None, labels=present, zero_division=0)
+        expected = getattr(sk(), name)(target, pred, average=None, labels=present, zero_division=0)
         assert [values[c] for c in present] == pytest.approx((100 * expected).tolist())
         assert all(values[c] is None for c in range(7) if c not in present)
     means = result.means()
-    # The default labels occur in truth or prediction, like the classes that are present here.
-    assert means == pytest.approx(macro_scores(truth, found))
+    # The default labels occur in target or prediction, like the classes that are present here.
+    assert means == pytest.approx(macro_scores(target, pred))
 
 
-def test_kappa_is_undefined_where_everything_is_one_class():
+def test_kappa_is_undefined_if_everything_is_one_class():
     result = scores(matrix_of([3, 3], [3, 3], 7))
     assert result.kappa is None and result.oa == 100 and result.iou[3] == 100
     assert result.means()['mIoU'] == 100
 
 
-def test_without_a_pixel_everything_is_undefined():
+def test_without_pixels_everything_is_undefined():
     result = scores(torch.zeros(7, 7, dtype=torch.int64))
     assert set(result.means().values()) == {None}
     assert result.iou == result.recall == [None] * 7
 
 
-def test_counts_whose_squares_leave_64_bits():
+def test_squares_of_counts_may_exceed_64_bits():
     small = np.array([[5, 1], [2, 4]])
     big = scores(small * 10**11)
     assert big.means() == pytest.approx(scores(small).means(), rel=1e-12)
@@ -140,24 +140,24 @@ def test_per_batch_scores_against_a_loop_over_pixels():
     num_classes, batches = 4, []
     for seed, images in enumerate((3, 3, 1)):  # the last one is smaller, with the same weight
         pairs = [random_maps(num_classes, seed=10 * seed + i, size=(5, 7)) for i in range(images)]
-        # Class 3 is absent from the first batch: neither in truth nor in prediction.
+        # Class 3 is absent from the first batch: neither in the labels nor in the predictions.
         batches.append(
             [(p % 3, torch.where(t == 3, 0, t)) if seed == 0 else (p, t) for p, t in pairs]
         )
 
     iou, f1 = np.zeros(num_classes), np.zeros(num_classes)
     for batch in batches:
-        truth = np.concatenate([t.numpy().ravel() for _, t in batch])
-        found = np.concatenate([p.numpy().ravel() for p, _ in batch])
+        target = np.concatenate([t.numpy().ravel() for _, t in batch])
+        pred = np.concatenate([p.numpy().ravel() for p, _ in batch])
         for c in range(num_classes):
-            both = either = truths = founds = 0
-            for t, p in zip(truth, found, strict=True):
-                truths += t == c
-                founds += p == c  # on ignored pixels too
+            both = either = labelled = predicted = 0
+            for t, p in zip(target, pred, strict=True):
+                labelled += t == c
+                predicted += p == c  # on ignored pixels too
                 both += t == c and p == c
                 either += t == c or p == c
             iou[c] += both / either if either else 1
-            f1[c] += 2 * both / (truths + founds) if truths + founds else 1
+            f1[c] += 2 * both / (labelled + predicted) if labelled + predicted else 1
 
     counts = torch.stack([sum(joint_counts(p, t, num_classes) for p, t in b) for b in batches])
     result = per_batch_scores(counts)
@@ -166,7 +166,7 @@ def test_per_batch_scores_against_a_loop_over_pixels():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
-def test_the_gpu_counts_the_same_and_keeps_the_counts():
+def test_the_gpu_counts_the_same():
     pred, target = random_maps(7, size=(512, 512))
     counts = joint_counts(pred.cuda(), target, 7)
     assert counts.is_cuda and torch.equal(counts.cpu(), joint_counts(pred, target, 7))

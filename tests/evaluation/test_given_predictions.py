@@ -32,26 +32,26 @@ def check(maps, images=IMAGES):
 def test_maps_are_found_in_the_order_of_the_images_and_hashed(maps):
     (maps / 'notes.txt').write_text('not a map')
     (maps / '.hidden.png').write_text('nor this')
-    given = check(maps)
-    assert given[0] == 1 and len(given[1]) == 12
+    first = check(maps)
+    assert first[0] == 1 and len(first[1]) == 12
     cv2.imwrite(str(maps / '1.png'), np.zeros((16, 16), np.uint8))
     other = check(maps)
-    assert other[0] == 0 and other[1] != given[1]
+    assert other[0] == 0 and other[1] != first[1]
     assert [path.stem for path in find_predictions(maps, IMAGES[::-1])] == ['3', '2', '1']
 
 
 def test_a_palette_is_read_by_its_indices(tmp_path):
     indices = np.arange(64, dtype=np.uint8).reshape(8, 8) % 7
-    picture = Image.fromarray(indices, 'P')
-    picture.putpalette([7 * i % 256 for i in range(768)])
-    picture.save(tmp_path / 'a.png')
+    image = Image.fromarray(indices, 'P')
+    image.putpalette([7 * i % 256 for i in range(768)])
+    image.save(tmp_path / 'a.png')
     assert np.array_equal(read_prediction(tmp_path / 'a.png'), indices)
 
 
-def test_two_images_of_one_name(maps):
+def test_two_images_with_the_same_name_are_refused(maps):
     assert refusal(check, maps, ['a/1.png', 'b/1.png']) == (
-        'a/1.png and b/1.png would have predictions of one name: score one domain or split at a '
-        'time.'
+        'a/1.png and b/1.png have the same name, so their predictions cannot be told apart: score '
+        'one domain or split at a time.'
     )
 
 
@@ -111,24 +111,25 @@ def twice(first, *others):
     [
         (
             spoil_missing,
-            'the predictions in {maps} are not those of the 3 test images of this config: 2 '
-            'missing (1.png, 2.png) and 1 of no test image (x.png); each must have the name of its '
+            'the predictions in {maps} do not match the 3 test images of this config: 2 missing '
+            '(1.png, 2.png) and 1 without a test image (x.png); name each prediction after its '
             'image.',
         ),
         (
             spoil_kind,
-            '{maps} has 1.jpg, 2.jpg, 3.jpg in place of index maps: write .png or .tif files (JPEG '
-            'changes the values).',
+            '{maps} contains 1.jpg, 2.jpg, 3.jpg instead of index maps: write .png or .tif files '
+            '(JPEG changes the values).',
         ),
         (
             spoil_format,
-            '{maps}: 1.png cannot be scored: a BMP named .png; write class indices as PNG or TIFF.',
+            '{maps}: 1.png cannot be scored: BMP file with the suffix .png; write class indices as '
+            'PNG or TIFF.',
         ),
-        (spoil_size, '{maps}: 1.png cannot be scored: 4×8 pixels, and the image has 16×16.'),
+        (spoil_size, '{maps}: 1.png cannot be scored: 4×8 pixels instead of 16×16.'),
         (
             spoil_colours,
             '{maps}: 1.png, 2.png, 3.png cannot be scored: 3 bands; write the 2-D array of '
-            'class indices, not a picture of it in colours.',
+            'class indices, not a coloured image of it.',
         ),
         (
             spoil_type,
@@ -137,18 +138,20 @@ def twice(first, *others):
         ),
         (
             count_from_one,
-            '{maps}: 1.png, 2.png, 3.png hold the value 7, and the classes are 0…6; these '
-            'count the classes from 1, as the label files of LoveDA do (1 is background): '
-            'subtract 1.',
+            '{maps}: the value 7 in 1.png, 2.png, 3.png is not a class (0…6); the values start at '
+            '1, as in the label files of LoveDA (1 is background), so subtract 1.',
         ),
         (
             no_class,
-            '{maps}: 1.png hold the value 255, and the classes are 0…6; every pixel needs a '
-            'class; 255 is no-data in labels, or white in a picture.',
+            '{maps}: the value 255 in 1.png is not a class (0…6); give every pixel a class (255 is '
+            'no-data in labels, or white in an image).',
         ),
-        (twice, '{maps}/1.png and {maps}/1.tif are predictions of one image: keep one of them.'),
+        (
+            twice,
+            '{maps}/1.png and {maps}/1.tif are predictions of the same image: keep one of them.',
+        ),
     ],
 )
-def test_maps_that_cannot_be_scored(spoil, message, maps):
+def test_maps_that_cannot_be_scored_are_refused(spoil, message, maps):
     spoil(*sorted(maps.iterdir()))
     assert refusal(check, maps) == message.format(maps=maps)

@@ -53,7 +53,7 @@ def test_empty_and_other_formats():
     assert reason(buffer.getvalue()) == 'not a PNG file, despite its name'
 
 
-def test_a_file_that_is_cut_or_changed_anywhere_is_corrupt():
+def test_a_file_that_is_truncated_or_changed_anywhere_is_corrupt():
     data = png(LABELS)
     for end in range(8, len(data)):
         assert 'corrupt' in reason(data[:end]), end
@@ -62,7 +62,7 @@ def test_a_file_that_is_cut_or_changed_anywhere_is_corrupt():
         assert 'corrupt' in reason(changed), at
 
 
-def test_whole_parts_with_too_few_pixels_are_corrupt():
+def test_complete_chunks_with_too_few_pixels_are_corrupt():
     def chunk(name, body):
         crc = struct.pack('>I', zlib.crc32(name + body))
         return struct.pack('>I', len(body)) + name + body + crc
@@ -72,4 +72,4 @@ def test_whole_parts_with_too_few_pixels_are_corrupt():
     end = chunk(b'IEND', b'')
     signature = png(LABELS)[:8]
     assert reason(signature + header + pixels + end) == 'corrupt PNG (cannot be decoded)'
-    assert reason(signature + header + end) == 'corrupt PNG (parts missing)'
+    assert reason(signature + header + end) == 'corrupt PNG (missing chunks)'

@@ -23,41 +23,41 @@ def sample(img_path, seed=0):
     return dict(img_path=img_path, pred_sem_seg=dict(data=pred), reduce_zero_label=True)
 
 
-def test_writes_the_model_s_own_values_as_8_bit_grey(tmp_path):
+def test_predicted_classes_are_written_as_8_bit_grey(tmp_path):
     metric = writer(out_dir=tmp_path / 'maps')
-    one = sample('/set/Test/Rural/images_png/4191.tif')
-    metric.process(None, [one])
+    prediction = sample('/set/Test/Rural/images_png/4191.tif')
+    metric.process(None, [prediction])
     assert metric.evaluate(1) == {}
     assert [path.name for path in (tmp_path / 'maps').iterdir()] == ['4191.png']
     with Image.open(tmp_path / 'maps' / '4191.png') as image:
         assert image.mode == 'L'
-        np.testing.assert_array_equal(np.asarray(image), one['pred_sem_seg']['data'][0])
+        np.testing.assert_array_equal(np.asarray(image), prediction['pred_sem_seg']['data'][0])
 
 
-def test_colours_are_the_palette_s(tmp_path):
+def test_colours_are_those_of_the_palette(tmp_path):
     metric = writer(color_dir=tmp_path)
-    one = sample('4191.png')
-    metric.process(None, [one])
+    prediction = sample('4191.png')
+    metric.process(None, [prediction])
     with Image.open(tmp_path / '4191.png') as image:
         colours = np.asarray(image)
-    np.testing.assert_array_equal(colours, np.array(PALETTE)[one['pred_sem_seg']['data'][0]])
+    np.testing.assert_array_equal(colours, np.array(PALETTE)[prediction['pred_sem_seg']['data'][0]])
 
 
-def test_is_built_from_the_registry():
+def test_the_writer_is_built_from_the_registry():
     assert isinstance(METRICS.build(dict(type='PredictionWriter', out_dir='x')), PredictionWriter)
 
 
-def test_two_images_of_one_name_are_refused(tmp_path):
+def test_two_images_with_the_same_name_are_refused(tmp_path):
     metric = writer(out_dir=tmp_path)
     metric.process(None, [sample('/Rural/1.png', 1)])
     with pytest.raises(UserError, match=r'/Rural/1.png and /Urban/1.png'):
         metric.process(None, [sample('/Urban/1.png', 2)])
     # The first does not change.
-    kept = cv2.imread(str(tmp_path / '1.png'), cv2.IMREAD_UNCHANGED)
-    np.testing.assert_array_equal(kept, sample('', 1)['pred_sem_seg']['data'][0])
+    written = cv2.imread(str(tmp_path / '1.png'), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(written, sample('', 1)['pred_sem_seg']['data'][0])
 
 
-def test_the_same_image_again_is_not_a_clash_and_a_new_run_starts_afresh(tmp_path):
+def test_an_image_may_be_repeated_and_a_new_run_starts_from_nothing(tmp_path):
     metric = writer(out_dir=tmp_path)
     metric.process(None, [sample('/Rural/1.png'), sample('/Rural/1.png')])
     metric.evaluate(1)
@@ -65,7 +65,7 @@ def test_the_same_image_again_is_not_a_clash_and_a_new_run_starts_afresh(tmp_pat
     metric.evaluate(1)
 
 
-def test_a_clash_between_ranks_is_found_at_the_end(tmp_path, monkeypatch):
+def test_equal_names_on_two_ranks_are_refused_at_the_end(tmp_path, monkeypatch):
     metric = writer(out_dir=tmp_path)
     metric.process(None, [sample('/Rural/1.png')])
     monkeypatch.setattr(
@@ -78,10 +78,10 @@ def test_a_clash_between_ranks_is_found_at_the_end(tmp_path, monkeypatch):
 def test_mistakes_are_explained(tmp_path):
     with pytest.raises(UserError, match='nowhere'):
         PredictionWriter()
-    with pytest.raises(UserError, match='two folders'):
+    with pytest.raises(UserError, match='set different folders'):
         writer(out_dir=tmp_path, color_dir=tmp_path)
-    one = sample('7.png')
-    one['pred_sem_seg']['data'][0, 0, 0] = 5
+    prediction = sample('7.png')
+    prediction['pred_sem_seg']['data'][0, 0, 0] = 5
     with pytest.raises(UserError, match='7.png.*num_classes'):
-        writer(out_dir=tmp_path).process(None, [one])
+        writer(out_dir=tmp_path).process(None, [prediction])
     assert not list(tmp_path.iterdir())

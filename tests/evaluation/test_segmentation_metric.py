@@ -18,16 +18,16 @@ MEANS = ['mIoU', 'mF1', 'mPrecision', 'mRecall', 'OA', 'Kappa', 'fwIoU']
 
 def sample(index, domain='Rural', split='Val', labelled=True):
     generator = torch.Generator().manual_seed(index)
-    truth = torch.randint(0, 4, (1, 9, 11), generator=generator)
-    noise = torch.randint(0, 4, truth.shape, generator=generator)
-    # Each image has a different share of right pixels, so that no two means are equal by chance.
-    right = torch.rand(truth.shape, generator=generator) < 0.2 + 0.05 * index
-    pred = torch.where(right, truth, noise)
-    truth[:, 0] = 255
+    target = torch.randint(0, 4, (1, 9, 11), generator=generator)
+    noise = torch.randint(0, 4, target.shape, generator=generator)
+    # Each image has a different share of correct pixels, so that no two means are equal by chance.
+    correct = torch.rand(target.shape, generator=generator) < 0.2 + 0.05 * index
+    pred = torch.where(correct, target, noise)
+    target[:, 0] = 255
     result = SegDataSample(pred_sem_seg=PixelData(data=pred))
     if labelled:
-        result.gt_sem_seg = PixelData(data=truth)
-    result.set_metainfo(dict(img_path=f'/set/{index}.png', domain=domain, split=split))
+        result.gt_sem_seg = PixelData(data=target)
+    result.set_metainfo(dict(img_path=f'/data/{index}.png', domain=domain, split=split))
     return result
 
 
@@ -41,9 +41,9 @@ def evaluate(samples, size=None, batch=2, **kwargs):
 
 
 def pixels(samples):
-    truth = torch.cat([s.gt_sem_seg.data.flatten() for s in samples])
-    found = torch.cat([s.pred_sem_seg.data.flatten() for s in samples])
-    return truth[truth != 255].numpy(), found[truth != 255].numpy()
+    target = torch.cat([s.gt_sem_seg.data.flatten() for s in samples])
+    pred = torch.cat([s.pred_sem_seg.data.flatten() for s in samples])
+    return target[target != 255].numpy(), pred[target != 255].numpy()
 
 
 def expected(samples):
@@ -53,15 +53,15 @@ def expected(samples):
 def test_one_domain_and_split_has_only_unprefixed_scores():
     samples = [sample(i) for i in range(5)]
     logged, metric = evaluate(samples)
-    truth, found = pixels(samples)
+    target, pred = pixels(samples)
     classes = {}
     for score, function in (('IoU', sk().jaccard_score), ('F1', sk().f1_score)):
-        per_class = 100 * function(truth, found, average=None)
+        per_class = 100 * function(target, pred, average=None)
         classes |= {f'{score}.{name}': v for name, v in zip(CLASSES, per_class, strict=True)}
     assert logged == pytest.approx(expected(samples) | classes)
     assert all(type(value) is float for value in logged.values())
     assert metric.report['groups']['all']['confusion_matrix'] == (
-        sk().confusion_matrix(truth, found).tolist()
+        sk().confusion_matrix(target, pred).tolist()
     )
 
 
@@ -82,8 +82,8 @@ def test_each_domain_split_and_pair_is_scored_separately(headline):
     others = {}
     for name, members in groups.items():
         others |= {f'{name}/{key}': value for key, value in expected(members).items()}
-    rest = {key: value for key, value in logged.items() if not re.search(r'(IoU|F1)\.', key)}
-    assert rest == pytest.approx(others)
+    means = {key: value for key, value in logged.items() if not re.search(r'(IoU|F1)\.', key)}
+    assert means == pytest.approx(others)
     assert sum('Rural/IoU.' in key for key in logged) == (8 if headline == 'Train/Rural' else 12)
     assert metric.report['headline'] == (headline or 'all')
     assert metric.report['groups'][headline or 'all']['images'] == len(head)
@@ -95,7 +95,7 @@ def test_a_group_that_equals_another_is_scored_once():
     assert list(metric.report['groups']) == ['Val', 'all', 'Train']
 
 
-def test_report_is_json_of_built_ins_with_none_for_the_undefined():
+def test_the_report_is_json_with_null_for_undefined_scores():
     one = sample(0)
     one.pred_sem_seg.data.fill_(1)
     one.gt_sem_seg.data.fill_(1)
@@ -110,7 +110,7 @@ def test_report_is_json_of_built_ins_with_none_for_the_undefined():
     assert logged == dict.fromkeys((*means, 'IoU.building', 'F1.building'), 100)
 
 
-def test_per_batch_batches_the_group_in_its_own_order():
+def test_batches_of_a_group_follow_its_own_order():
     samples = [sample(i, ('Rural', 'Urban')[i % 2]) for i in range(7)]
     logged, _ = evaluate(samples, aggregate='per_batch', batch_size=3, prefix='batches')
 
@@ -118,11 +118,11 @@ def test_per_batch_batches_the_group_in_its_own_order():
         per_batch = []
         for start in range(0, len(group), 3):
             batch = group[start : start + 3]
-            truth = torch.cat([s.gt_sem_seg.data.flatten() for s in batch])
-            found = torch.cat([s.pred_sem_seg.data.flatten() for s in batch])
-            hit = [((truth == c) & (found == c)).sum() for c in range(4)]
-            any_ = [((truth == c) | (found == c)).sum() for c in range(4)]
-            per_batch.append(torch.stack([h / a for h, a in zip(hit, any_, strict=True)]))
+            target = torch.cat([s.gt_sem_seg.data.flatten() for s in batch])
+            pred = torch.cat([s.pred_sem_seg.data.flatten() for s in batch])
+            hit = [((target == c) & (pred == c)).sum() for c in range(4)]
+            union = [((target == c) | (pred == c)).sum() for c in range(4)]
+            per_batch.append(torch.stack([h / u for h, u in zip(hit, union, strict=True)]))
         return 100 * torch.stack(per_batch).mean().item()
 
     assert logged['batches/mIoU'] == pytest.approx(by_loop(samples))
@@ -134,10 +134,10 @@ def test_printed_formulas_are_reported_with_the_usual_scores():
     samples = [sample(i, ('Rural', 'Urban')[i % 2]) for i in range(4)]
     usual, _ = evaluate(samples)
     logged, metric = evaluate(samples, printed=['OA', 'Kappa'])
-    more = {key for key in logged if key.endswith('_printed')}
+    printed = {key for key in logged if key.endswith('_printed')}
     names = {f'{score}_printed' for score in ('OA', 'Kappa')}
-    assert more == names | {f'{domain}/{n}' for domain in ('Rural', 'Urban') for n in names}
-    assert {key: value for key, value in logged.items() if key not in more} == usual
+    assert printed == names | {f'{domain}/{n}' for domain in ('Rural', 'Urban') for n in names}
+    assert {key: value for key, value in logged.items() if key not in printed} == usual
     # Of four classes, an error counts for two.
     assert logged['OA_printed'] == pytest.approx(100 - (100 - usual['OA']) / 2)
     assert metric.report['groups']['Rural']['means']['OA_printed'] == logged['Rural/OA_printed']
@@ -149,8 +149,8 @@ def count_images(samples):
     """Count the pixels of each image by scikit-learn, the ignored ones last."""
     counts = []
     for s in samples:
-        truth, found = s.gt_sem_seg.data.flatten(), s.pred_sem_seg.data.flatten()
-        matrix = sk().confusion_matrix(truth.where(truth != 255, 4), found, labels=range(5))
+        target, pred = s.gt_sem_seg.data.flatten(), s.pred_sem_seg.data.flatten()
+        matrix = sk().confusion_matrix(target.where(target != 255, 4), pred, labels=range(5))
         assert not matrix[:, 4].any()
         counts.append(matrix[:, :4].tolist())
     return counts
@@ -163,12 +163,12 @@ def test_tiles_are_the_counts_of_each_image_in_order(aggregate):
     _, metric = evaluate(samples, aggregate=aggregate)
     tiles = metric.tiles
     assert tiles.counts.tolist() == count_images(samples)
-    assert tiles.names.tolist() == [f'/set/{i}.png' for i in range(5)]
+    assert tiles.names.tolist() == [f'/data/{i}.png' for i in range(5)]
     assert tiles.domains.tolist() == ['Rural', 'Rural', 'Urban', '', 'Rural']
     assert tiles.splits.tolist() == ['Train', 'Val', 'Train', '', 'Val']
     assert tiles.classes.tolist() == list(CLASSES)
-    whole = tiles.counts.sum(0)[:-1]
-    assert whole.tolist() == metric.report['groups']['all']['confusion_matrix']
+    total = tiles.counts.sum(0)[:-1]
+    assert total.tolist() == metric.report['groups']['all']['confusion_matrix']
 
 
 def test_a_second_evaluation_starts_from_nothing():
@@ -202,17 +202,17 @@ def test_mistakes_are_explained():
     blank.gt_sem_seg.data.fill_(255)
     wrong.gt_sem_seg.data[0, 4, 4] = 4
     for samples, kwargs, message in (
-        ([sample(3, labelled=False)], {}, r'/set/3.png has no label.*server protocol'),
+        ([sample(3, labelled=False)], {}, r'/data/3.png has no labels.*submit them to the server'),
         ([], {}, 'no sample'),
         ([sample(0)], dict(headline='Test'), "'Test'.*all, Rural, Val"),
         ([sample(0)], dict(size=2), 'drop_last'),
         ([], dict(aggregate='mean'), 'aggregate'),
-        ([], dict(printed=['mIoU']), r"use any of \['OA', 'Kappa'\]"),
-        ([], dict(printed='OA'), r"use any of \['OA', 'Kappa'\]"),
+        ([], dict(printed=['mIoU']), r"is unknown: use \['OA', 'Kappa'\]"),
+        ([], dict(printed='OA'), r"is unknown: use \['OA', 'Kappa'\]"),
         ([], dict(printed=['OA'], aggregate='per_batch'), "printed=.*use aggregate='global'"),
-        ([sample(0, 'Val', 'Val')], {}, "^'Val' names two of domain"),
+        ([sample(0, 'Val', 'Val')], {}, "^'Val' is the name of more than one of domain"),
         ([blank], {}, 'ignored label 255'),
-        ([wrong], {}, '/set/5.png: label values 4 '),
+        ([wrong], {}, '/data/5.png: label values 4 '),
     ):
         with pytest.raises(UserError, match=message):
             evaluate(samples, **kwargs)
@@ -223,7 +223,7 @@ def _rank(rank, store, out):
         'gloo', init_method=f'file://{store}', rank=rank, world_size=2
     )
     results = {}
-    # 7 is filled up by repeating one sample. With 1, the second rank sees only the repetition.
+    # For 7 samples, one is repeated to fill up. For 1, the second rank gets only the repetition.
     for size in (7, 6, 1):
         for round_up in (True, False):
             for kwargs in ({}, dict(aggregate='per_batch', batch_size=2)):
@@ -234,14 +234,14 @@ def _rank(rank, store, out):
                 results[f'{size} {round_up} {kwargs}'] = [logged, metric.report, tiles]
     # With consecutive halves that are filled up at the end, the repeated sample is unknown.
     halves = [sample(i) for i in ([0, 1], [2, 0])[rank]]
-    halves[-1].set_metainfo(dict(img_path=f'/set/unlike-{rank}.png'))
+    halves[-1].set_metainfo(dict(img_path=f'/data/unlike-{rank}.png'))
     with pytest.raises(UserError, match='DefaultSampler'):
         evaluate(halves, size=3)
     torch.distributed.destroy_process_group()
     (out / f'{rank}.json').write_text(json.dumps(results))
 
 
-def test_two_ranks_equal_one(tmp_path):
+def test_two_ranks_and_one_compute_the_same_scores(tmp_path):
     # Forked, because a new interpreter would import for ten seconds.
     torch.multiprocessing.start_processes(
         _rank, (tmp_path / 'store', tmp_path), nprocs=2, start_method='fork'
@@ -252,6 +252,6 @@ def test_two_ranks_equal_one(tmp_path):
         for kwargs in ({}, dict(aggregate='per_batch', batch_size=2)):
             samples = [sample(i, *CELLS[i % 3]) for i in range(size)]
             logged, metric = evaluate(samples, **kwargs)
-            tiles = [[f'/set/{i}.png' for i in range(size)], count_images(samples)]
+            tiles = [[f'/data/{i}.png' for i in range(size)], count_images(samples)]
             for round_up in (True, False):
                 assert first[f'{size} {round_up} {kwargs}'] == [logged, metric.report, tiles]

@@ -12,7 +12,7 @@ def renamed(old, new):
     return {new if name == old else name: data for name, data in good().items()}
 
 
-PLANTED = {
+FAULTY = {
     'subfolder': (
         {f'pred/{name}': data for name, data in good().items()},
         'pred/4191.png, pred/4192.png, pred/4193.png and 1 more: in a subfolder; '
@@ -27,13 +27,12 @@ PLANTED = {
     'rgb': (replaced('4192.png', png(labels(), 'RGB')), '4192.png: RGB colour PNG'),
     'values 1-7': (
         {name: png(labels(i, low=1)) for i, name in enumerate(NAMES)},
-        '4191.png, 4192.png, 4193.png and 1 more: values 1…7 found, but only 0…6 are classes; '
-        'these count the classes from 1, as the label files of LoveDA do (1 is background): '
-        'subtract 1',
+        '4191.png, 4192.png, 4193.png and 1 more: values 1…7, but only 0…6 are classes; '
+        'the values start at 1, as in the label files of LoveDA (1 is background), so subtract 1',
     ),
     'no-data': (
         replaced('4194.png', png(np.full((16, 16), 255, np.uint8))),
-        '4194.png: values up to 255 found',
+        '4194.png: values up to 255 (lowest value in all files: 0), but',
     ),
     '16-bit': (
         replaced('4191.png', png(labels().astype(np.uint16))),
@@ -45,7 +44,7 @@ PLANTED = {
     ),
     'missing': (
         {name: data for name, data in good().items() if name != '4193.png'},
-        '4193.png: missing (1 of the 4 of LoveDA Test Rural)',
+        '4193.png: missing (1 of 4 in LoveDA Test Rural)',
     ),
     'extra': ({**good(), '1.png': png(labels())}, '1.png: not a test image of LoveDA Test Rural'),
     'extra text': ({**good(), 'README.txt': b'hello'}, 'README.txt: not a test image'),
@@ -56,20 +55,20 @@ PLANTED = {
     ),
     'upper case': (
         renamed('4194.png', '4194.PNG'),
-        '4194.PNG: does not end with .png; save as PNG and name it .png, in lower case',
+        '4194.PNG: does not end with .png; save it as PNG, with the suffix .png in lower case',
     ),
     'other format': (renamed('4194.png', '4194.tif'), '4194.tif: does not end with .png'),
     'macOS file': (
         {**good(), '.DS_Store': b'\0', '__MACOSX/._4191.png': b'\0'},
-        '.DS_Store, __MACOSX/._4191.png: hidden system file; leave it out of the zip',
+        '.DS_Store, __MACOSX/._4191.png: hidden system file; remove it from the zip',
     ),
     'Windows file': ({**good(), 'Thumbs.db': b'\0'}, 'Thumbs.db: hidden system file'),
 }
 
 
-@pytest.mark.parametrize('planted', PLANTED)
-def test_a_planted_fault_is_one_line_with_its_reason(small_loveda, tmp_path, planted):
-    files, expected = PLANTED[planted]
+@pytest.mark.parametrize('faulty', FAULTY)
+def test_a_fault_is_one_line_with_its_reason(small_loveda, tmp_path, faulty):
+    files, expected = FAULTY[faulty]
     faults = check(write_zip(tmp_path / 'u2r.zip', files))
     assert len(faults) == 1
     assert str(faults[0]).startswith(expected)
@@ -85,11 +84,11 @@ def test_several_faults_are_all_reported(small_loveda, tmp_path):
         'missing',
         'empty file',
         'RGBA colour PNG',
-        'values 1…7 found, but only 0…6 are classes',
+        'values 1…7, but only 0…6 are classes',
     ]
 
 
-def test_a_name_twice(small_loveda, tmp_path):
+def test_a_repeated_name_is_a_fault(small_loveda, tmp_path):
     path = write_zip(tmp_path / 'u2r.zip', good())
     with zipfile.ZipFile(path, 'a') as archive, pytest.warns(UserWarning, match='Duplicate'):
         archive.writestr('4191.png', good()['4191.png'])
@@ -98,7 +97,7 @@ def test_a_name_twice(small_loveda, tmp_path):
     ]
 
 
-def test_files_that_cannot_be_unpacked(small_loveda, tmp_path):
+def test_files_that_cannot_be_unpacked_are_faults(small_loveda, tmp_path):
     path = write_zip(tmp_path / 'u2r.zip', good())
     data = bytearray(path.read_bytes())
     with zipfile.ZipFile(path) as archive:
@@ -121,14 +120,14 @@ def test_a_file_too_large_to_be_a_label_map_is_not_read(small_loveda, tmp_path):
     assert str(fault).startswith('4191.png: 80 MB, too large')
 
 
-def test_files_that_are_not_zips(tmp_path):
+def test_files_that_are_not_zips_are_faults(tmp_path):
     (tmp_path / 'text.zip').write_text('not a zip')
     (tmp_path / 'cut.zip').write_bytes(write_zip(tmp_path / 'a.zip', good()).read_bytes()[:-30])
     for name, reason in [
         ('none.zip', 'cannot be opened (No such file or directory)'),
         ('', 'cannot be opened (Is a directory)'),
-        ('text.zip', 'not a zip file that can be read'),
-        ('cut.zip', 'not a zip file that can be read'),
+        ('text.zip', 'not a readable zip file'),
+        ('cut.zip', 'not a readable zip file'),
     ]:
         (fault,) = check(tmp_path / name)
         assert fault.reason.startswith(reason) and fault.names == (str(tmp_path / name),)
@@ -136,7 +135,7 @@ def test_files_that_are_not_zips(tmp_path):
     assert 'no file named after a LoveDA test image' in fault.reason
 
 
-def test_the_wrong_domain_names_the_right_one(small_loveda, tmp_path):
+def test_predictions_of_the_wrong_domain_are_recognised(small_loveda, tmp_path):
     path = write_zip(tmp_path / 'r2u.zip', {name: png(labels()) for name in URBAN})
     assert check(path) == [] and check(path, domain='urban') == []
     extra, missing = check(path, domain='rural')
@@ -157,10 +156,10 @@ def test_another_dataset_is_checked_against_its_own_images(tmp_path):
     images.mkdir()
     for name in ('x.png', 'y.png'):
         Image.fromarray(np.zeros((9, 5, 3), np.uint8)).save(images / name)
-    fits = png(np.full((9, 5), 6, np.uint8))
-    path = write_zip(tmp_path / 'a.zip', {'x.png': fits, 'y.png': fits})
+    valid = png(np.full((9, 5), 6, np.uint8))
+    path = write_zip(tmp_path / 'a.zip', {'x.png': valid, 'y.png': valid})
     assert check(path, against=images) == []
-    path = write_zip(tmp_path / 'b.zip', {'x.png': png(labels()), 'z.png': fits})
+    path = write_zip(tmp_path / 'b.zip', {'x.png': png(labels()), 'z.png': valid})
     assert [(f.names, f.reason.split(' (')[0]) for f in check(path, against=images)] == [
         (('z.png',), f'not a test image of {images}'),
         (('y.png',), 'missing'),
@@ -168,12 +167,12 @@ def test_another_dataset_is_checked_against_its_own_images(tmp_path):
     ]
 
 
-def test_a_long_list_of_files_is_cut():
+def test_a_long_list_of_files_is_shortened():
     fault = Fault(tuple(f'{i}.png' for i in range(976)), 'wrong', 'fix it')
     assert str(fault) == '0.png, 1.png, 2.png and 973 more: wrong; fix it'
 
 
-def test_the_real_list_at_the_real_size(tmp_path):
+def test_a_submission_with_the_official_names_and_sizes(tmp_path):
     data = png(np.tile(labels(), (64, 64)))
     files = dict.fromkeys((f'{n}.png' for n in range(4191, 5167)), data)
     test_set, faults = review(write_zip(tmp_path / 'u2r.zip', files))

@@ -4,7 +4,7 @@ import pytest
 from small_submissions import NAMES, check, good, labels, png, replaced, write_zip
 
 from depthda.errors import UserError
-from depthda.evaluation.submission import SubmissionError, foresee, pack
+from depthda.evaluation.submission import SubmissionError, check_names, pack
 
 
 def write_folder(folder, files):
@@ -14,10 +14,10 @@ def write_folder(folder, files):
     return folder
 
 
-def test_pack_makes_a_zip_that_passes_and_holds_the_same_files(small_loveda, tmp_path):
+def test_pack_writes_a_zip_that_passes_and_contains_the_same_files(small_loveda, tmp_path):
     folder = write_folder(tmp_path / 'pred', good())
-    found = pack(folder, tmp_path / 'new' / 'u2r.zip', domain='rural')
-    assert found.title == 'LoveDA Test Rural'
+    test_set = pack(folder, tmp_path / 'new' / 'u2r.zip', domain='rural')
+    assert test_set.title == 'LoveDA Test Rural'
     assert check(tmp_path / 'new' / 'u2r.zip') == []
     with zipfile.ZipFile(tmp_path / 'new' / 'u2r.zip') as archive:
         assert {name: archive.read(name) for name in archive.namelist()} == good()
@@ -43,7 +43,7 @@ def test_pack_refuses_a_wrong_folder_with_the_same_lines_and_writes_nothing(smal
     assert sorted(path.name for path in tmp_path.iterdir()) == ['pred', 'same.zip']
 
 
-def test_pack_leaves_an_older_zip_alone_when_a_file_changes_meanwhile(small_loveda, tmp_path):
+def test_pack_keeps_an_older_zip_if_a_file_changes_meanwhile(small_loveda, tmp_path):
     folder = write_folder(tmp_path / 'pred', good())
     (tmp_path / 'u2r.zip').write_text('older')
 
@@ -63,27 +63,27 @@ def test_mistakes_in_packing_are_explained(small_loveda, tmp_path):
         pack(tmp_path / 'none', tmp_path / 'a.zip')
     with pytest.raises(UserError, match=r'\.zip'):
         pack(folder, tmp_path / 'a.tar')
-    with pytest.raises(UserError, match='somewhere else'):
+    with pytest.raises(UserError, match='choose another folder'):
         pack(folder, folder / 'a.zip')
 
 
 def test_names_are_checked_before_there_are_predictions(tmp_path, small_loveda):
     folder, out = tmp_path / 'predictions', tmp_path / 'u2r.zip'
-    foresee(NAMES, folder, out, domain='Rural')
-    with pytest.raises(SubmissionError, match=r'4194\.png: missing \(1 of the 4'):
-        foresee(NAMES[:3], folder, out, domain='Rural')
-    with pytest.raises(UserError, match='ends with .zip'):
-        foresee(NAMES, folder, tmp_path / 'u2r.tar', domain='Rural')
-    with pytest.raises(UserError, match='among the predictions'):
-        foresee(NAMES, folder, folder / 'u2r.zip', domain='Rural')
+    check_names(NAMES, folder, out, domain='Rural')
+    with pytest.raises(SubmissionError, match=r'4194\.png: missing \(1 of 4'):
+        check_names(NAMES[:3], folder, out, domain='Rural')
+    with pytest.raises(UserError, match='must end with .zip'):
+        check_names(NAMES, folder, tmp_path / 'u2r.tar', domain='Rural')
+    with pytest.raises(UserError, match='in the folder of predictions'):
+        check_names(NAMES, folder, folder / 'u2r.zip', domain='Rural')
     # Files of an earlier test would go into the zip as well.
     folder.mkdir()
     (folder / '4191.png').touch()
-    foresee(NAMES, folder, out, domain='Rural')
+    check_names(NAMES, folder, out, domain='Rural')
     (folder / '5167.png').touch()
     sentence = (
-        rf'5167\.png: in {folder} before this test, and not a test image of LoveDA Test Rural; '
-        'remove it, or give another folder with --out'
+        rf'5167\.png: already in {folder} before this test, and not a test image of LoveDA Test '
+        'Rural; remove it, or choose another folder with --out'
     )
     with pytest.raises(SubmissionError, match=sentence):
-        foresee(NAMES, folder, out, domain='Rural')
+        check_names(NAMES, folder, out, domain='Rural')

@@ -28,10 +28,10 @@ def test_the_domain_is_recognised_from_names_in_any_folder():
     assert find_test_set(['0.png', 'x.txt'], None, 'uda', None) is None
 
 
-def test_the_segmentation_track_takes_both_domains():
+def test_the_segmentation_track_needs_both_domains():
     both = find_test_set([], None, 'seg', None)
     assert len(both.sizes) == 1796 and both.server.endswith('/13030')
-    with pytest.raises(UserError, match='leave out --domain'):
+    with pytest.raises(UserError, match='omit --domain'):
         find_test_set([], 'rural', 'seg', None)
 
 
@@ -40,31 +40,31 @@ def test_both_domains_of_another_tree_count_together(tmp_path):
     with pytest.raises(UserError, match='no Test/Urban/images_png'):
         find_test_set([], None, 'seg', tmp_path)
     image(tmp_path / 'Test/Urban/images_png/2.png', (5, 6))
-    found = find_test_set([], None, 'seg', tmp_path)
-    assert found.sizes == {'1.png': (12, 8), '2.png': (5, 6)} and found.server is None
+    test_set = find_test_set([], None, 'seg', tmp_path)
+    assert test_set.sizes == {'1.png': (12, 8), '2.png': (5, 6)} and test_set.server is None
 
 
 def test_another_dataset_has_its_own_names_and_sizes(tmp_path):
     image(tmp_path / 'a.png', (12, 8))
     image(tmp_path / 'b.tif', (5, 6))
     (tmp_path / 'notes.txt').write_text('')
-    found = find_test_set([], None, 'uda', tmp_path)
-    assert found.sizes == {'a.png': (12, 8), 'b.png': (5, 6)} and found.server is None
+    test_set = find_test_set([], None, 'uda', tmp_path)
+    assert test_set.sizes == {'a.png': (12, 8), 'b.png': (5, 6)} and test_set.server is None
 
 
-@pytest.mark.parametrize('inside', ['Test/Rural/images_png', 'Rural/images_png'])
-def test_with_a_domain_the_folder_is_that_of_the_domain(tmp_path, inside):
-    image(tmp_path / inside / '7.png')
-    for folder in (tmp_path, tmp_path / inside):
+@pytest.mark.parametrize('subfolder', ['Test/Rural/images_png', 'Rural/images_png'])
+def test_with_a_domain_the_folder_is_that_of_the_domain(tmp_path, subfolder):
+    image(tmp_path / subfolder / '7.png')
+    for folder in (tmp_path, tmp_path / subfolder):
         assert list(find_test_set([], 'rural', 'uda', folder).sizes) == ['7.png']
-    with pytest.raises(UserError, match='not the folder of Urban images'):
-        find_test_set([], 'urban', 'uda', tmp_path / inside)
+    with pytest.raises(UserError, match='not a folder of Urban images'):
+        find_test_set([], 'urban', 'uda', tmp_path / subfolder)
 
 
 def test_mistakes_are_explained(tmp_path):
     with pytest.raises(UserError, match='nowhere is not a folder'):
         find_test_set([], None, 'uda', tmp_path / 'nowhere')
-    with pytest.raises(UserError, match='holds no image'):
+    with pytest.raises(UserError, match='contains no images'):
         find_test_set([], None, 'uda', tmp_path)
     with pytest.raises(UserError, match="'uda' or 'seg'"):
         find_test_set([], None, 'best', None)

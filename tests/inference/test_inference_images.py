@@ -118,7 +118,7 @@ def test_wrong_images_are_refused(models, loveda, checkpoint, tmp_path):
     for image, message in (
         (tmp_path / 'no.png', f'there is no image {tmp_path}/no.png: give the path of a file, or'),
         ([], 'inference_model got an empty list: give one image or more.'),
-        (array[..., :3], "this model's pipeline needs depth as the last channel: give an H×W×4"),
+        (array[..., :3], "this model's pipeline needs depth as the last channel: pass an H×W×4"),
         ([array, array[:64]], r'sizes .* cannot share a batch'),
     ):
         with pytest.raises(UserError, match=message):
@@ -127,7 +127,7 @@ def test_wrong_images_are_refused(models, loveda, checkpoint, tmp_path):
     assert torch.equal(logits(models['depthda'], path), logits(models['depthda'], array))
     with pytest.raises(UserError, match=r'^init_model\(best.pth, …\): a checkpoint is where'):
         init_model('best.pth', 'config.py', device='cpu')
-    other = 'does not fit the model.*not known to the model .backbone.depth'
+    other = 'does not fit the model.*not in the model .backbone.depth'
     with pytest.raises(UserError, match=other):
         init_model(str(CONFIGS / 'upernet_tiny_u2r.py'), checkpoint, device='cpu')
 
@@ -171,18 +171,18 @@ def test_arrays_in_other_units_are_refused(models, loveda):
     for change, sentence in (
         (
             lambda a: a.astype(np.uint8),
-            'the image array is of type uint8, in which depth between 0 and 1 is lost: stack image '
+            'the image array has type uint8, which cannot hold depth between 0 and 1: stack image '
             'and depth as float32',
         ),
         (
             lambda a: np.dstack([a[..., :3], -a[..., 3:]]),
-            f'the last of the 4 channels goes from {-array[..., 3].max():g} to '
-            f'{-array[..., 3].min():g} but should be depth in (0, 1], or 0 for no depth: '
+            f'the last of the 4 channels has values from {-array[..., 3].max():g} to '
+            f'{-array[..., 3].min():g}, but it should be depth in (0, 1], or 0 for no depth: '
             'rescale it',
         ),
         (
             lambda a: np.where(a == a[0, 0, 3], np.nan, a),
-            'the depth of the image array holds NaN: write 0 where there is no depth',
+            'the depth of the image array contains NaN: use 0 where there is no depth',
         ),
         (
             lambda a: PIL.Image.fromarray(a[..., :3].astype(np.uint8)),

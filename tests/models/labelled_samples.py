@@ -1,4 +1,4 @@
-"""Labelled samples of mmseg, as a data loader gives them to a model."""
+"""Labelled samples of mmseg, as a data loader passes them to a model."""
 
 from collections.abc import Iterable
 

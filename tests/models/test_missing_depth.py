@@ -11,7 +11,7 @@ def test_missing_depth_becomes_0_in_every_channel():
     assert torch.equal(fill_missing(depth), filled[:, :1])
 
 
-def test_resized_depth_is_valid_where_all_values_that_contribute_are_valid():
+def test_resized_depth_is_valid_where_all_contributing_values_are_valid():
     depth = torch.rand(1, 1, 7, 6) + 0.1
     depth[..., 2, 3] = torch.nan
     for size in ((4, 3), (5, 9), (14, 12), (3, 6)):

@@ -35,17 +35,17 @@ def pair():
 
 
 def test_each_domain_is_processed_by_its_own_preprocessor(pair):
-    found = pair(batch(), training=True)
+    result = pair(batch(), training=True)
     for domain, config in dict(source=SOURCE, target=TARGET).items():
         alone = {key: value[domain] for key, value in batch().items()}
         expected = MODELS.build(config)(alone, training=True)['inputs']
-        np.testing.assert_array_equal(found['inputs'][domain], expected)
-    assert found['inputs']['source'].shape == (2, 4, 16, 16)
-    assert found['inputs']['target'].shape == (2, 3, 16, 16)  # its depth is dropped
-    labels = [sample.gt_sem_seg.data for sample in found['data_samples']['source']]
+        np.testing.assert_array_equal(result['inputs'][domain], expected)
+    assert result['inputs']['source'].shape == (2, 4, 16, 16)
+    assert result['inputs']['target'].shape == (2, 3, 16, 16)  # its depth is dropped
+    labels = [sample.gt_sem_seg.data for sample in result['data_samples']['source']]
     assert (torch.stack(labels)[:, :, 12:] == 255).all()  # padded with the image
-    assert all('gt_sem_seg' not in sample for sample in found['data_samples']['target'])
-    # The source preprocessor serves both domains if no other is set.
+    assert all('gt_sem_seg' not in sample for sample in result['data_samples']['target'])
+    # The config of the source preprocessor is used for both domains if no other is set.
     pair = MODELS.build(dict(type='PairPreprocessor', source=SOURCE))
     data = batch()
     data['inputs']['target'] = copy.deepcopy(data['inputs']['source'])
@@ -53,11 +53,11 @@ def test_each_domain_is_processed_by_its_own_preprocessor(pair):
     assert torch.equal(source.nan_to_num(9), target.nan_to_num(9))
 
 
-def test_a_batch_may_hold_only_one_domain_and_both_preprocessors_move_to_a_device(pair):
-    found = pair(dict(inputs=dict(target=batch()['inputs']['target'])))
-    assert found['inputs'].keys() == {'target'} and found['data_samples'] == dict(target=None)
-    found = pair.to('meta')(batch(), training=True)['inputs']
-    assert {images.device.type for images in found.values()} == {'meta'}
+def test_a_batch_may_have_only_one_domain_and_both_preprocessors_move_to_a_device(pair):
+    result = pair(dict(inputs=dict(target=batch()['inputs']['target'])))
+    assert result['inputs'].keys() == {'target'} and result['data_samples'] == dict(target=None)
+    result = pair.to('meta')(batch(), training=True)['inputs']
+    assert {images.device.type for images in result.values()} == {'meta'}
 
 
 def test_errors_name_the_domain(pair):
@@ -69,5 +69,5 @@ def test_errors_name_the_domain(pair):
         pair(data)
     data = batch()
     del data['inputs']['target'][0], data['data_samples']['target'][0]
-    with pytest.raises(UserError, match='^a batch has 2 source and 1 target images: give both'):
+    with pytest.raises(UserError, match='^a batch has 2 source and 1 target images: use the same'):
         pair(data, training=True)

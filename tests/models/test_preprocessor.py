@@ -35,7 +35,7 @@ def normalized(image, mean=MEAN, std=STD):
 
 
 @pytest.mark.parametrize('bands', [3, 4])
-def test_bands_and_depth_are_normalized_separately_and_infrared_stays_the_fourth(bands):
+def test_bands_and_depth_are_normalized_separately_and_infrared_remains_the_fourth(bands):
     image = image_with_depth(6, 5, bands)
     mean, std = [*MEAN, 90.0][:bands], [*STD, 40.0][:bands]
     out = RGBDDataPreprocessor(mean, std, bgr_to_rgb=True)(dict(inputs=[torch.tensor(image)]))
@@ -98,7 +98,7 @@ def test_test_images_of_different_sizes_need_padding():
         (batch()['inputs'], r'\(4, 8\), \(6, 5\).*batch size to 1'),
         ([torch.rand(6, 4, 4)], 'has 6 channels'),
         ([torch.ones(4, 4, 4, dtype=torch.uint8)], 'load depth with LoadDepth'),
-        ([torch.rand(3, 4, 4), torch.rand(4, 4, 4)], 'mixes images'),
+        ([torch.rand(3, 4, 4), torch.rand(4, 4, 4)], 'with depth and images without'),
     ],
 )
 def test_wrong_images_are_refused(images, message):

@@ -65,8 +65,8 @@ def test_the_neck_accepts_the_former_arguments_of_its_loss(warnings):
     neck = MODELS.build(NECK | dict(temperature=0.1, num_negatives=5))
     assert (neck.contrast_loss.temperature, neck.contrast_loss.num_negatives) == (0.1, 5)
     assert sorted(warnings) == [
-        f'MultiScaleContrastiveNeck: {old} is now contrast_loss.{old}={value}; the old form works '
-        'in this release only.'
+        f'MultiScaleContrastiveNeck: {old} is now contrast_loss.{old}={value}: the old form will '
+        'be removed in the next release.'
         for old, value in (('num_negatives', 5), ('temperature', 0.1))
     ]
     # The defaults of other models do not change.
@@ -81,7 +81,7 @@ def test_the_new_form_and_the_defaults_do_not_warn_and_an_unknown_name_is_refuse
         MODELS.build(DRDG | dict(adv_wieght=1))
 
 
-def test_an_override_of_a_former_argument_sets_the_one_that_replaces_it(warnings):
+def test_an_override_of_a_former_argument_sets_its_replacement(warnings):
     cfg = Config(dict(model=dict(DRDG, adversarial=dict(type='WassersteinGANLoss', loss_weight=5))))
     apply_overrides(cfg, {'model.adv_weight': 1, '+model.gp_weight': 2})
     assert cfg.model.adversarial == dict(type='WassersteinGANLoss', loss_weight=1, gp_weight=2)
@@ -105,7 +105,7 @@ def test_an_override_of_a_former_argument_sets_the_one_that_replaces_it(warnings
             dict(NECK, contrast_loss=dict(type='InfoNCELoss', temperature=0.1, num_negatives=5)),
             dict(NECK, temperature=0.1, num_negatives=5),
         ),
-        # Earlier releases had no argument ``more``, so this config has no older form.
+        # Earlier releases had no argument ``more``, so this config has no former form.
         (dict(NECK, contrast_loss=dict(type='InfoNCELoss', more=1)),) * 2,
     ],
 )

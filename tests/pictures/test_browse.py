@@ -34,42 +34,54 @@ def test_samples_equal_those_of_a_run_with_this_seed(sample):
     source = open_source(cfg, 'x', 'train')
     shown = list(deal(source, 5, 1, seed=3))
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
-    for one, key in zip(shown, RunSampler(dataset, seed=3), strict=False):
+    for view, key in zip(shown, RunSampler(dataset, seed=3), strict=False):
         packed = dataset[key]
         inputs = packed['inputs'].numpy()
         # mmcv loads B, G, R; depth comes last.
-        np.testing.assert_array_equal(one.image[..., 0], inputs[2].astype(np.uint8))
-        np.testing.assert_array_equal(one.image[..., 2], inputs[0].astype(np.uint8))
-        np.testing.assert_array_equal(one.depth, inputs[3])
-        np.testing.assert_array_equal(one.label, packed['data_samples'].gt_sem_seg.data[0])
+        np.testing.assert_array_equal(view.image[..., 0], inputs[2].astype(np.uint8))
+        np.testing.assert_array_equal(view.image[..., 2], inputs[0].astype(np.uint8))
+        np.testing.assert_array_equal(view.depth, inputs[3])
+        np.testing.assert_array_equal(view.label, packed['data_samples'].gt_sem_seg.data[0])
         stem = Path(dataset.get_data_info(key)['img_path']).stem
-        assert one.title == f'{stem} · Train · Urban · 128×128'
-    assert len({one.title for one in shown}) == 5
+        assert view.title == f'{stem} · Train · Urban · 128×128'
+    assert len({view.title for view in shown}) == 5
     assert source.title == f'x, train: {len(dataset)} images'
 
 
-def test_repetitions_are_other_augmentations_of_the_same_image(sample):
+def test_repetitions_are_different_augmentations_of_the_same_image(sample):
     source = open_source(config('depthda_tiny_u2r', sample), 'x', 'train')
-    # At 128² the crop is the whole image, so what differs is the flip: one of four.
+    # At 128² the crop is the complete image, so only the flip differs: one of four.
     shown = list(deal(source, 2, 12, seed=0))
     for group in (shown[:12], shown[12:]):
-        assert len({one.title for one in group}) == 1
-        distinct = {one.image.tobytes(): one for one in group}
+        assert len({view.title for view in group}) == 1
+        distinct = {view.image.tobytes(): view for view in group}
         assert len(distinct) > 1
-        for one in distinct.values():
-            turned = [one.image, one.image[::-1], one.image[:, ::-1], one.image[::-1, ::-1]]
-            assert any(np.array_equal(image, group[0].image) for image in turned)
+        for view in distinct.values():
+            flipped = [
+                view.image,
+                view.image[::-1],
+                view.image[:, ::-1],
+                view.image[::-1, ::-1],
+            ]
+            assert any(np.array_equal(image, group[0].image) for image in flipped)
     (first, second) = (list(deal(source, 2, 1, seed=0)), [shown[0], shown[12]])
     assert all(np.array_equal(a.image, b.image) for a, b in zip(first, second, strict=True))
 
 
 def test_a_dataset_or_a_model_without_depth_has_no_depth_column(sample):
-    (one,) = deal(open_source(config('upernet_tiny_u2r', sample), 'x', 'test'), 1, 1, seed=0)
-    assert one.depth is None and one.image.shape == (128, 128, 3)
+    (view,) = deal(open_source(config('upernet_tiny_u2r', sample), 'x', 'test'), 1, 1, seed=0)
+    assert view.depth is None and view.image.shape == (128, 128, 3)
     cfg = config('depthda_tiny_u2r', sample)
     cfg.model.data_preprocessor.depth = 'drop'
-    (one,) = deal(open_source(cfg, 'x', 'test'), 1, 1, seed=0)
-    assert one.depth is None
+    (view,) = deal(open_source(cfg, 'x', 'test'), 1, 1, seed=0)
+    assert view.depth is None
+    # Of the translations, only those with a depth loss read depth.
+    for name, reads in (('drdg_tiny', True), ('cyclegan_resnet-tiny', False)):
+        cfg = Config.fromfile(ROOT / f'configs/sample/{name}_u2r.py')
+        for half in ('source', 'target'):
+            cfg.train_dataloader.dataset[half].data_root = str(sample)
+        views = list(deal(open_source(cfg, 'x', 'train'), 1, 1, seed=0))
+        assert [view.depth is not None for view in views] == [reads, reads]
 
 
 class FourBands:
@@ -81,7 +93,7 @@ class FourBands:
         return 1
 
     def get_data_info(self, index):
-        return dict(img_path='/set/7_RGBIR.tif')
+        return dict(img_path='/data/7_RGBIR.tif')
 
     def __getitem__(self, index):
         levels = torch.linspace(0, 4000, 10 * 12).view(1, 10, 12)
@@ -89,15 +101,15 @@ class FourBands:
         return dict(inputs=torch.cat([*bands, 0 * levels + 0.5]), data_samples=SegDataSample())
 
 
-def test_four_bands_of_another_range_become_a_picture_and_a_grey_one():
-    (one,) = deal(SampleSource(FourBands(), 4, False, 'x'), 1, 1, seed=0)
-    assert one.title == '7_RGBIR · 12×10' and one.label is None
-    assert (one.depth == 0.5).all()
+def test_four_bands_of_another_range_become_a_colour_image_and_a_grey_image():
+    (view,) = deal(SampleSource(FourBands(), 4, False, 'x'), 1, 1, seed=0)
+    assert view.title == '7_RGBIR · 12×10' and view.label is None
+    assert (view.depth == 0.5).all()
     # One stretch for the three colours: red has twice the range of green.
-    assert one.image[..., 0].max() == 255 and one.image.min() == 0
-    middle = one.image[-1, 0].astype(int)
+    assert view.image[..., 0].max() == 255 and view.image.min() == 0
+    middle = view.image[-1, 0].astype(int)
     assert middle[0] / middle[1] == pytest.approx(2, rel=0.05)
-    assert (one.fourth == one.fourth[..., :1]).all() and one.fourth.max() == 255
+    assert (view.fourth == view.fourth[..., :1]).all() and view.fourth.max() == 255
 
 
 def test_mistakes_are_explained(sample):
@@ -106,20 +118,20 @@ def test_mistakes_are_explained(sample):
     with pytest.raises(UserError, match='x has no val_dataloader'):
         open_source(cfg, 'x', 'val')
     cfg.model.data_preprocessor.mean = [0] * 5
-    with pytest.raises(UserError, match='has 4 channels .* takes 5 optical bands'):
+    with pytest.raises(UserError, match='has 4 channels .* expects 5 optical bands'):
         next(deal(open_source(cfg, 'x', 'test'), 1, 1, seed=0))
 
 
-def test_sheets_hold_eight_samples_each(tmp_path, sample):
+def test_a_sheet_shows_eight_samples(tmp_path, sample):
     source = open_source(config('depthda_tiny_u2r', sample), 'x', 'train')
     image = np.full((32, 32, 3), (10, 200, 30), np.uint8)
-    one = ShownSample('one', image, None, None, None)
-    paths = draw_sheets(tmp_path / 'a', source, [one] * 11, 'train')
+    view = ShownSample('one', image, None, None, None)
+    paths = draw_sheets(tmp_path / 'a', source, [view] * 11, 'train')
     assert [path.name for path in paths] == ['train-1.png', 'train-2.png']
     for path, number in zip(paths, (8, 3), strict=True):
         sheet = cv2.imread(str(path))[..., ::-1]
-        found = (sheet == (10, 200, 30)).all(-1).astype(np.uint8)
-        assert cv2.connectedComponents(found)[0] - 1 == number
+        green = (sheet == (10, 200, 30)).all(-1).astype(np.uint8)
+        assert cv2.connectedComponents(green)[0] - 1 == number
 
 
 def test_a_sheet_shows_the_columns_that_exist(tmp_path, sample):

@@ -17,8 +17,8 @@ from depthda.pictures.curves import (
 BLUE, ORANGE = (31, 119, 180), (255, 127, 14)  # matplotlib's first two colours
 
 
-def log(run, started, lines):
-    folder = run / started / 'vis_data'
+def log(run, start, lines):
+    folder = run / start / 'vis_data'
     folder.mkdir(parents=True)
     text = '\n'.join(json.dumps(line) for line in lines)
     (folder / 'scalars.json').write_text(text + '\n')
@@ -39,7 +39,7 @@ def test_names_are_the_parts_that_differ(runs, names):
     assert short_names(runs) == names
 
 
-def test_a_run_given_twice_is_refused():
+def test_a_run_listed_twice_is_refused():
     with pytest.raises(UserError, match='the run w/a is listed twice: list each run once'):
         short_names(['w/a', 'w/x/../a'])
 
@@ -51,15 +51,15 @@ def test_a_resumed_run_is_joined(tmp_path):
     assert read_runs([tmp_path / 'run']) == {'run': {'loss': [(1, 1.0), (2, 20.0)]}}
 
 
-def test_what_has_no_log_is_explained(tmp_path):
+def test_folders_without_a_log_are_refused(tmp_path):
     (tmp_path / 'run').mkdir()
-    with pytest.raises(UserError, match='run holds no log'):
+    with pytest.raises(UserError, match='run contains no log'):
         read_runs([tmp_path / 'run'])
-    with pytest.raises(UserError, match='there is no folder .*none'):
+    with pytest.raises(UserError, match='the folder .*none does not exist'):
         read_runs([tmp_path / 'none'])
 
 
-def test_missing_keys_are_said_with_the_nearest():
+def test_missing_keys_are_reported_with_the_most_similar_key():
     runs = {'a': {'loss': [(1, 2.0)]}, 'b': {'loss': [(1, 1.0)], 'IoU.road': [(1, 3.0)]}}
     assert describe_missing_keys(runs, ['loss']) == []
     assert describe_missing_keys(runs, ['loss', 'IoU.roads']) == [
@@ -70,7 +70,7 @@ def test_missing_keys_are_said_with_the_nearest():
         describe_missing_keys(runs, ['mIoU'])
 
 
-def test_smoothing_is_the_weighted_mean_of_what_came_before():
+def test_smoothing_is_the_weighted_mean_of_earlier_values():
     values = np.random.default_rng(0).normal(size=20)
     weights = 0.7 ** np.arange(20)
     expected = [np.average(values[: t + 1][::-1], weights=weights[: t + 1]) for t in range(20)]
@@ -81,7 +81,7 @@ def test_smoothing_is_the_weighted_mean_of_what_came_before():
 
 
 def rows_of(path, colour):
-    """Where in the picture a colour is: row numbers by column, the legend (below) left out."""
+    """Return the positions (row, column) of a colour in the picture, without the legend below."""
     picture = cv2.imread(str(path))[..., ::-1].astype(int)
     picture = picture[: int(0.8 * len(picture))]
     return np.argwhere((np.abs(picture - colour) < 8).all(-1))
@@ -98,7 +98,7 @@ def test_the_picture_shows_each_run_in_its_colour(tmp_path):
     assert np.ptp(high[:, 0]) < 5 < np.ptp(falling[:, 0])
     # It falls from left to right: its lower end is to the right of its upper end.
     assert falling[falling[:, 0].argmax(), 1] > falling[falling[:, 0].argmin(), 1] + 300
-    # Twice logarithmic, 100 / i is a straight line and 10 the middle of its range.
+    # With two logarithmic axes, 100 / i is a straight line and 10 the middle of its range.
     draw_curves(tmp_path / 'b.png', runs, ['loss'], log_axes='xy')
     high, falling = (rows_of(tmp_path / 'b.png', colour) for colour in (BLUE, ORANGE))
     slope = np.polyfit(falling[:, 1], falling[:, 0], 1)
@@ -113,7 +113,7 @@ def test_a_run_without_the_key_keeps_its_colour_in_the_other_panel(tmp_path):
     assert len(first) and len(second) and first.max() < second.min()
 
 
-def test_smoothing_flattens_and_leaves_the_raw_curve_pale(tmp_path):
+def test_smoothing_flattens_the_curve_and_draws_the_raw_curve_pale(tmp_path):
     noise = np.random.default_rng(0).normal(size=200)
     runs = {'noise': {'loss': list(enumerate(noise.tolist()))}}
     spans = []

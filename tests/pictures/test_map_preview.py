@@ -1,4 +1,4 @@
-"""A preview shows the map with the colours of its classes, and its bar has the length it says."""
+"""A preview shows the map in the colours of its classes, with a correct scale bar."""
 
 import numpy as np
 import PIL.Image
@@ -15,8 +15,8 @@ PALETTE = ((0, 0, 255), (0, 128, 0), (255, 200, 100), (255, 0, 0))
 
 def drawn(folder, labels, crs='EPSG:32632', pixel=0.5, corner=(500_000, 5_400_000)):
     """Return the picture of labels as an array."""
-    place = dict(crs=crs, transform=from_origin(*corner, pixel, pixel)) if crs else {}
-    write_raster(folder / 'map.tif', labels, nodata=255, **place)
+    georeference = dict(crs=crs, transform=from_origin(*corner, pixel, pixel)) if crs else {}
+    write_raster(folder / 'map.tif', labels, nodata=255, **georeference)
     pixels = {name: int((labels == value).sum()) for value, name in enumerate(CLASSES)}
     draw_map(folder / 'map.tif', folder / 'map.png', CLASSES, PALETTE, shares_of(pixels))
     with PIL.Image.open(folder / 'map.png') as picture:
@@ -30,10 +30,10 @@ def same(picture, colour):
 
 @pytest.fixture
 def labels():
-    found = np.zeros((60, 90), np.uint8)
-    found[:, 30:60] = 1
-    found[:20, 60:], found[20:40, 60:], found[40:, 60:] = 3, 1, 255
-    return found
+    values = np.zeros((60, 90), np.uint8)
+    values[:, 30:60] = 1
+    values[:20, 60:], values[20:40, 60:], values[40:, 60:] = 3, 1, 255
+    return values
 
 
 def split(picture):
@@ -50,8 +50,8 @@ def test_the_map_and_the_legend_have_the_colours_of_the_classes(tmp_path, labels
     counts = [same(shown, colour).sum() for colour in PALETTE]
     assert counts[1] / counts[3] == pytest.approx(4, rel=0.03) and counts[2] == 0
     assert 0.8 < counts[0] / counts[3] / 3 < 1  # the bar covers some of the water
-    there = [same(legend, colour).sum() > 50 for colour in PALETTE]
-    assert there == [True, True, False, True]
+    listed = [same(legend, colour).sum() > 50 for colour in PALETTE]
+    assert listed == [True, True, False, True]
     order = [np.flatnonzero(same(legend, PALETTE[value]).any(1))[0] for value in (0, 1, 3)]
     assert order == sorted(order)
 
@@ -68,7 +68,7 @@ def test_no_data_is_striped(tmp_path, labels):
 
 
 @pytest.mark.parametrize(
-    'place, metres',
+    'georeference, metres',
     [
         (dict(pixel=0.5), 45),
         (dict(pixel=33.0), 2970),
@@ -77,15 +77,17 @@ def test_no_data_is_striped(tmp_path, labels):
         (dict(crs='EPSG:4326', pixel=0.001, corner=(9, 60)), 0.09 * 111_320 / 2),
     ],
 )
-def test_the_bar_has_a_round_length_of_the_ground(tmp_path, labels, place, metres, monkeypatch):
+def test_the_bar_has_a_round_length_on_the_ground(
+    tmp_path, labels, georeference, metres, monkeypatch
+):
     texts, draw = [], map_preview._scale_bar
 
-    def kept(axis, *given):
-        draw(axis, *given)
+    def record(axis, *args):
+        draw(axis, *args)
         texts.extend(text.get_text() for text in axis.texts)
 
-    monkeypatch.setattr(map_preview, '_scale_bar', kept)
-    shown, _ = split(drawn(tmp_path, labels, **place))
+    monkeypatch.setattr(map_preview, '_scale_bar', record)
+    shown, _ = split(drawn(tmp_path, labels, **georeference))
     # Rows of text have black runs too, which are shorter.
     dark = (shown.max(-1) < 60)[3:-3, 3:-3].astype(np.uint8)  # without the frame
     longest = max(len(run) for row in dark for run in bytes(row + 46).split(b'.'))
@@ -95,7 +97,7 @@ def test_the_bar_has_a_round_length_of_the_ground(tmp_path, labels, place, metre
     assert longest / shown.shape[1] == pytest.approx(length / metres, rel=0.05)
 
 
-def test_without_a_place_there_is_no_bar(tmp_path, labels):
+def test_without_a_georeference_there_is_no_bar(tmp_path, labels):
     shown, _ = split(drawn(tmp_path, labels, crs=None))
     assert not (shown.max(-1) < 60)[5:-5, 5:-5].any()
 

@@ -179,8 +179,8 @@ def test_a_stretch_of_8_bits(scenes):
 def test_a_suffix_that_no_depth_map_has(scenes):
     os.rename('dsm/town_0_dsm.tif', 'dsm/town_0.tif')
     assert (
-        'has no depth map in dsm (town_0_RGB.tif); it holds town_0.tif, and only names that end '
-        'with .png count (a tool: --depth-suffix; a config: depth_suffix): '
+        'has no depth map in dsm (town_0_RGB.tif); that folder contains town_0.tif, but only names '
+        'that end with .png are used (command line: --depth-suffix; config: depth_suffix): '
     ) in refused(scenes, depth_suffix='.png')
 
 

@@ -36,7 +36,7 @@ ANY_NAMES = dict(image_suffix=None, depth_suffix=None, cut=dict(classes=numbered
         (lambda root: (root / 'mask/town_0.png').unlink(), '1 of 3 images .* has no label'),
         (
             lambda root: (root / 'dsm/town_9_dsm.tif').write_bytes(b''),
-            'holds 1 depth map without an image in .*town_9_dsm.tif',
+            'contains 1 depth map without an image in .*town_9_dsm.tif',
         ),
         (
             lambda root: (root / 'rgb/town_1_RGB.tif').write_bytes(

@@ -43,7 +43,7 @@ def test_a_pair_is_shown_as_two_images(run, sample):
         (('none.py',), 'error: there is no config file none.py'),
         (
             (CONFIG,),
-            'error: there is no folder data/sample (data_root): make the dataset with: '
+            'error: the folder data/sample (data_root) does not exist: make the dataset with '
             'depthda sample data/sample',
         ),
         ((CONFIG, '--out', __file__), f'error: --out {__file__} is a file: give a folder.'),

@@ -92,7 +92,7 @@ def test_several_processes_find_the_same_as_one(data, monkeypatch):
 @pytest.mark.parametrize(
     'edit, message',
     [
-        (lambda codes: np.where(codes > 0, 65535 - codes + 1, 0).astype(np.uint16), 'upside down'),
+        (lambda codes: np.where(codes > 0, 65535 - codes + 1, 0).astype(np.uint16), 'inverted'),
         (lambda codes: np.full_like(codes, 30000), '8 constant depth maps'),
         (np.zeros_like, '8 empty depth maps'),
     ],
@@ -109,7 +109,7 @@ def test_one_empty_map_among_many_is_reported_but_is_not_a_fault(check, data):
     path = next((data / 'Train/Urban/rdepth/synthetic').glob('*.png'))
     cv2.imwrite(str(path), np.zeros((128, 128), np.uint16))
     status, out, _ = check('--split', 'train', options=ALL)
-    assert status == 0 and '! 1 empty depth map, first that of' in out and path.stem in out
+    assert status == 0 and '! 1 empty depth map (first image ' in out and path.stem in out
 
 
 def test_a_label_without_a_class_is_found(check, data):
@@ -120,7 +120,7 @@ def test_a_label_without_a_class_is_found(check, data):
     status, out, _ = check('--split', 'train', options=ALL)
     assert status == 1
     # The value is that of the file, where 1 is the first class.
-    assert '✗ 1 label with values that are not classes (9)' in out
+    assert '✗ 1 label map with values that are not classes (9; first image' in out
 
 
 def test_a_broken_image_is_found_and_named(check, data):
@@ -130,7 +130,7 @@ def test_a_broken_image_is_found_and_named(check, data):
     content[middle : middle + 400] = bytes(400)
     path.write_bytes(content)
     status, out, _ = check('--split', 'train', options=ALL)
-    fault = f'{path} cannot be decoded (damaged): write or download it again'
+    fault = f'{path} is damaged and cannot be decoded: create or download it again'
     assert status == 1 and f'✗ 1 sample cannot be used: {fault}' in out
     # Names and headers are intact.
     assert check('--split', 'train', '--fast', options=ALL)[0] == 0
@@ -139,7 +139,7 @@ def test_a_broken_image_is_found_and_named(check, data):
 def test_a_class_that_never_occurs_is_reported(check, data):
     edit_all(data, 'masks_png', lambda labels: np.where(labels == 4, 1, labels))  # water
     status, out, _ = check('--split', 'train')
-    assert status == 0 and '! no pixel of water' in out
+    assert status == 0 and '! classes without any pixel: water' in out
 
 
 def test_a_missing_map_and_shared_images_are_found(check, data):

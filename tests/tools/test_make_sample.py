@@ -85,7 +85,7 @@ def test_another_seed_is_another_dataset_and_an_existing_one_is_not_touched(samp
     assert before.keys() == other.keys() and not before.items() & other.items()
     assert write_sample(root, world, COUNTS) == 0
     for settings, counts in (({'seed': 8}, COUNTS), ({'seed': 7}, {**COUNTS, 'Val': 2})):
-        with pytest.raises(UserError, match='holds something else already: name another folder'):
+        with pytest.raises(UserError, match='already has other contents: choose another folder'):
             write_sample(root, make_world(size=64, **settings), counts)
     assert _digests(root) == before
 
@@ -116,9 +116,9 @@ def test_impossible_counts_are_refused(tmp_path, counts, jobs, message):
 def test_a_file_in_place_of_the_dataset_is_refused(tmp_path):
     (tmp_path / 'dataset').write_text('text')
     for path, fault in (
-        (tmp_path / 'dataset', 'is a file: name a folder'),
-        (tmp_path / 'dataset/a/b', 'cannot be made (Not a directory): name another folder'),
-        ('/proc/nope', 'cannot be made (No such file or directory): name another folder'),
+        (tmp_path / 'dataset', 'is a file: choose a folder'),
+        (tmp_path / 'dataset/a/b', 'cannot be created (Not a directory): choose another folder'),
+        ('/proc/nope', 'cannot be created (No such file or directory): choose another folder'),
     ):
         assert refusal(write_sample, path, make_world(size=64), COUNTS) == f'{path} {fault}'
     assert (tmp_path / 'dataset').read_text() == 'text' and len(list(tmp_path.iterdir())) == 1

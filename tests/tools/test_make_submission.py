@@ -51,7 +51,7 @@ def test_each_fault_is_a_line_and_the_status_is_2(small_dataset, run):
     lines = out.splitlines()
     assert code == 2 and len(lines) == 2 and err == ''
     assert lines[0].startswith('x.txt: not a test image')
-    assert lines[1].startswith('8.png: values 5…7 found') and 'subtract 1' in lines[1]
+    assert lines[1].startswith('8.png: values 5…7, but') and 'subtract 1' in lines[1]
     assert not (small_dataset / 'a.zip').exists()
 
 
@@ -65,10 +65,10 @@ def test_a_recognised_domain_is_reported(tmp_path, run):
 
 
 def test_a_mistake_is_one_sentence_and_the_help_names_where_to_upload(tmp_path, run):
-    fault = 'error: nowhere is not a folder: give the folder of the predictions.\n'
+    fault = 'error: nowhere is not a folder: pass the folder of the predictions.\n'
     assert run('pack', 'nowhere', '--out', 'a.zip', cwd=tmp_path) == (2, '', fault)
     code, out, _ = run('check', 'nothing.zip', cwd=tmp_path)
-    fault = 'cannot be opened (No such file or directory); give the path of a zip file\n'
+    fault = 'cannot be opened (No such file or directory); pass the path of a zip file\n'
     assert (code, out) == (2, f'nothing.zip: {fault}')
     # The help names where to upload.
     code, out, _ = run('--help', cwd=tmp_path)

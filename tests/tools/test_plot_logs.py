@@ -34,7 +34,7 @@ def test_it_draws_the_logged_keys_and_reports_the_missing_ones(run):
 @pytest.mark.parametrize(
     ('arguments', 'sentence'),
     [
-        (('rgb', 'none'), 'error: there is no folder none'),
+        (('rgb', 'none'), 'error: the folder none does not exist'),
         (('rgb', '--out', 'a.gif'), 'error: --out a.gif: give a name that ends with'),
         (('rgb', '--smooth', '1'), 'error: --smooth 1.0: give a number from 0'),
         (('rgb', '--keys', 'lr'), 'error: there is nothing to draw: rgb has no lr'),

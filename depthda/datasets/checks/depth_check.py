@@ -39,8 +39,8 @@ def check_image(sample: Mapping[str, Any]) -> None:
     others = image.parent.parent.glob(f'images*/{glob.escape(image.stem)}.*')
     if expected not in map(image_hash, others):
         raise UserError(
-            f'{path} was estimated from another image than {image}, which was exchanged later: '
-            f'remove {os.path.dirname(path)} and make the maps again with depthda depth'
+            f'{path} was estimated from another version of {image}: remove '
+            f'{os.path.dirname(path)} and estimate the depth maps again with depthda depth'
         )
 
 
@@ -50,17 +50,18 @@ def differing_maps(folders: Mapping[str, str]) -> list[str]:
     ``folders`` has the name of the data loader (``'train'``) that reads each folder.
     """
     lines = []
-    for described, command in ((_estimation, 'depth'), (_heights, 'normalize-dsm')):
-        known = {folder: found for folder in folders if (found := described(Path(folder)))}
+    for describe, command in ((_estimation, 'depth'), (_heights, 'normalize-dsm')):
+        known = {folder: facts for folder in folders if (facts := describe(Path(folder)))}
         first, reference = next(iter(known.items()), ('', {}))
-        for folder, found in known.items():
-            pairs = {key: (reference.get(key), found.get(key)) for key in reference | found}
+        for folder, facts in known.items():
+            pairs = {key: (reference.get(key), facts.get(key)) for key in reference | facts}
             differences = [f'{key} {a} and {b}' for key, (a, b) in pairs.items() if a != b]
             if differences:
                 lines.append(
                     f'the depth maps in {first} ({folders[first]}) and {folder} '
-                    f'({folders[folder]}) were made differently ({"; ".join(differences)}): make '
-                    f'them with the same options of depthda {command}'
+                    f'({folders[folder]}) were made with different settings '
+                    f'({"; ".join(differences)}): make both with the same options of depthda '
+                    f'{command}'
                 )
     return lines
 
@@ -71,10 +72,10 @@ def _estimation(folder: Path) -> dict[str, Any]:
     settings = manifest.get('settings')
     if not isinstance(settings, dict) or 'weights' not in settings:
         return {}
-    found = {key: settings.get(key) for key in _COMPARED}
+    compared = {key: settings.get(key) for key in _COMPARED}
     model = manifest.get('about', {}).get('model', 'unknown')
-    found['weights'] = f'{model} (SHA-256 {settings["weights"][:8]}…)'
-    return found | dict(settings.get('preprocessing') or {})
+    compared['weights'] = f'{model} (SHA-256 {settings["weights"][:8]}…)'
+    return compared | dict(settings.get('preprocessing') or {})
 
 
 def _heights(folder: Path) -> dict[str, Any]:
@@ -88,6 +89,6 @@ def _heights(folder: Path) -> dict[str, Any]:
 def _manifest(folder: Path, name: str) -> dict[str, Any]:
     """Read the manifest called ``name`` in the folder, or else the nearest one above it."""
     path = Path(os.path.abspath(folder))
-    contents = (read_json(place / name) for place in (path, *path.parents[:_LEVELS]))
+    contents = (read_json(parent / name) for parent in (path, *path.parents[:_LEVELS]))
     content = next((content for content in contents if content is not None), None)
     return content if isinstance(content, dict) else {}

@@ -10,7 +10,7 @@ import mmcv.transforms as mmcv_transforms
 
 from depthda.datasets.transforms.load_depth import LoadDepth
 from depthda.datasets.transforms.load_multiband_image import LoadMultibandImage
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.io.headers import Header
 
 Fault = tuple[str, str]  # (what is wrong, how to fix it)
@@ -26,7 +26,7 @@ def image_check(transforms: Iterable[Callable]) -> Callable[[Header], Fault | No
     loader = next((step for step in steps if isinstance(step, loaders)), None)
     depth = next((step for step in steps if isinstance(step, LoadDepth)), None)
     if isinstance(loader, LoadMultibandImage) and depth is not None:
-        return lambda header: _other_bands(header, depth.optical_bands)
+        return lambda header: _unexpected_bands(header, depth.optical_bands)
     if isinstance(loader, mmcv_transforms.LoadImageFromFile) and loader.color_type == 'color':
         return _altered
     return lambda header: None
@@ -49,31 +49,31 @@ def named_if_damaged(sample: Mapping) -> Iterator[None]:
 
 
 def _damaged(path: str) -> UserError:
-    return UserError(f'{path} cannot be decoded (damaged): write or download it again')
+    return UserError(f'{path} is damaged and cannot be decoded: create or download it again')
 
 
-def _other_bands(header: Header, expected: int) -> Fault | None:
+def _unexpected_bands(header: Header, expected: int) -> Fault | None:
     if header.bands == expected:
         return None
     return (
-        f'of {header.bands} bands, and the config reads {expected}',
+        f'with {many(header.bands, "band")}, but the config expects {expected}',
         f'set optical_bands={header.bands} in each LoadDepth of the config and in the model '
-        '(docs/your-data.md), or prepare the images with other --bands',
+        '(docs/your-data.md), or prepare the images again with different --bands',
     )
 
 
 def _altered(header: Header) -> Fault | None:
     if header.bands not in (1, 3):
         return (
-            f'of {header.bands} bands, and LoadImageFromFile would make three of them',
+            f'with {many(header.bands, "band")}, which LoadImageFromFile would convert to three',
             'prepare the dataset with depthda prepare-dataset folder --bands 1 2 3, or read '
-            f'them all with LoadMultibandImage and LoadDepth(optical_bands={header.bands}) '
+            f'all bands with LoadMultibandImage and LoadDepth(optical_bands={header.bands}) '
             '(docs/your-data.md)',
         )
     if header.dtype != 'uint8':
         return (
-            f'of type {header.dtype}, and LoadImageFromFile would cut it to 8 bits',
+            f'of type {header.dtype}, which LoadImageFromFile would reduce to 8 bits',
             'prepare the dataset with depthda prepare-dataset folder --stretch LOW HIGH, or read '
-            'them with LoadMultibandImage (docs/your-data.md)',
+            'the images with LoadMultibandImage (docs/your-data.md)',
         )
     return None

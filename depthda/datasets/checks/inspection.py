@@ -65,16 +65,16 @@ def inspect(
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[SampleFacts]:
     """Read every sample from disk and run it once through its pipeline; keep the order."""
-    found, indices = [], range(len(dataset))
+    samples, indices = [], range(len(dataset))
     with worker_pool(workers if len(dataset) >= _FEW else 1, _start, dataset) as pool:
         for facts in (
             pool.map(_inspect_in_worker, indices, chunksize=8)
             if pool
             else (inspect_sample(dataset, index) for index in indices)
         ):
-            found.append(facts)
-            progress(len(found), len(dataset))
-    return found
+            samples.append(facts)
+            progress(len(samples), len(dataset))
+    return samples
 
 
 def _start(dataset: RGBDSegDataset) -> None:
@@ -141,28 +141,28 @@ def _depth_facts(
     valid = depth > 0
     if not valid.any():
         return DepthFacts(0.0, 0.0, 0.0, 0.0, None)
-    known, difference = depth[valid].astype(np.float64), None
-    spread = float(known.std())
+    values, difference = depth[valid].astype(np.float64), None
+    spread = float(values.std())
     if labels is not None and raised and spread > 0:
         is_raised = np.isin(labels, raised)
         above = depth[valid & is_raised]
-        rest = depth[valid & ~is_raised & (labels != ignored)]
-        if min(above.size, rest.size) >= 0.05 * known.size:
-            means = [values.mean(dtype=np.float64) for values in (above, rest)]
+        below = depth[valid & ~is_raised & (labels != ignored)]
+        if min(above.size, below.size) >= 0.05 * values.size:
+            means = [group.mean(dtype=np.float64) for group in (above, below)]
             difference = float((means[0] - means[1]) / spread)
-    shares = map(float, (valid.mean(), known.min(), known.max()))
-    return DepthFacts(*shares, spread, difference)
+    share, low, high = map(float, (valid.mean(), values.min(), values.max()))
+    return DepthFacts(share, low, high, spread, difference)
 
 
 def _pipeline_fault(dataset: RGBDSegDataset, index: int) -> str | None:
     try:
         sample = dataset[SampleKey(index, derive_seed(0, 'inspection', index))]
-    # A pipeline may hold any transform, with any error. The error becomes the finding.
+    # A pipeline may have any transform, with any error. The error becomes the finding.
     except Exception as error:
         return _sentence(error)
     views = sample['inputs'] if isinstance(sample['inputs'], list) else [sample['inputs']]
     finite = all(torch.isfinite(view.float()).all() for view in views)
-    return None if finite else 'its pipeline returns NaN or infinite values'
+    return None if finite else 'the pipeline returns NaN or infinite values'
 
 
 def _sentence(error: Exception) -> str:

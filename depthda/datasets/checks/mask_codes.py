@@ -1,7 +1,7 @@
 """Recognise LoveDA masks (label maps) whose values a converter has shifted by one.
 
-The original masks hold 0 for no-data and 1 to 7 for the classes. If masks with the values 0 to 6
-are read as if they were original, each class becomes the class before it, and the first class
+The original masks contain 0 for no-data and 1 to 7 for the classes. If masks with the values 0 to 6
+are read as if they were original, each class becomes the previous class, and the first class
 becomes no-data. Nothing raises an error.
 """
 
@@ -33,7 +33,7 @@ def count_codes(sample: Mapping[str, Any]) -> np.ndarray:
     header = read_header(sample['seg_map_path'])
     if header is not None and header.bands > 1:
         raise UserError(
-            f'{sample["seg_map_path"]} is a picture of {header.bands} bands, not a mask of class '
+            f'{sample["seg_map_path"]} is an image with {header.bands} bands, not a mask of class '
             'indices: use the original masks.'
         )
     with named_if_damaged(sample):
@@ -50,8 +50,8 @@ def check_codes(dataset: RGBDSegDataset, samples: Sequence[Mapping[str, Any]]) -
         return
     total = np.zeros(256, np.int64)
 
-    def describe_shift(some: Iterable[Mapping[str, Any]]) -> str | None:
-        for sample in some:
+    def describe_shift(chosen: Iterable[Mapping[str, Any]]) -> str | None:
+        for sample in chosen:
             counts = count_codes(sample)
             if text := describe_converted_mask(sample['seg_map_path'], counts):
                 raise UserError(text)
@@ -65,23 +65,23 @@ def check_codes(dataset: RGBDSegDataset, samples: Sequence[Mapping[str, Any]]) -
 
 
 def describe_converted_mask(path: str, counts: np.ndarray) -> str | None:
-    """Return an error message if a mask holds a value that only converted masks have."""
+    """Return an error message if a mask contains a value that only converted masks have."""
     if not counts[_CONVERTED_NO_DATA]:
         return None
     return (
-        f"{path} holds the value 255, but LoveDA's masks hold only 0 (no-data) and 1 to 7 "
-        '(classes): the mask was converted, so each class would be read as the one before it; '
+        f"{path} contains the value 255, but LoveDA's masks contain only 0 (no-data) and 1 to 7 "
+        '(classes). The mask was converted, so each class would be read as the previous class: '
         f'{_FIX}'
     )
 
 
 def describe_shifted_masks(counts: np.ndarray) -> str | None:
-    """Return a warning if no mask holds 7 (the last class) but 0 (no-data) is common."""
+    """Return a warning if no mask contains 7 (the last class) but 0 (no-data) is common."""
     if counts[7] or counts[0] <= _MAX_NO_DATA_SHARE * counts.sum():
         return None
     share = 100 * counts[0] / counts.sum()
     return (
-        f'no mask holds the value 7 (agricultural), and {share:.0f} % of the pixels hold 0 '
-        '(no-data): the masks may be shifted to 0 to 6, so that each class is read as the one '
-        f'before it; {_FIX}'
+        f'no mask contains the value 7 (agricultural), and {share:.0f} % of the pixels are 0 '
+        '(no-data). The values may have been shifted to 0 to 6, and each class would then be read '
+        f'as the previous class: {_FIX}'
     )

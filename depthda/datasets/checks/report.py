@@ -21,7 +21,7 @@ SPLITS = ('train', 'val', 'test')
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedDataset:
     """One dataset with its samples (None if only headers were read) and findings."""
 
     name: str
@@ -30,13 +30,13 @@ class Checked:
     findings: list[Finding]
 
 
-def check_sets(
+def check_datasets(
     cfg: Config,
     splits: Sequence[str] = SPLITS,
     fast: bool = False,
     workers: int = 1,
     progress: Callable[[str, int, int], None] = lambda name, done, total: None,
-) -> list[Checked]:
+) -> list[CheckedDataset]:
     """Check the datasets of a config. A dataset that cannot be built raises a ``UserError``.
 
     A ``fast`` check pairs the files and reads their headers, but no samples. ``progress`` is called
@@ -49,75 +49,77 @@ def check_sets(
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     checked = []
     for split, loader in loaders.items():
-        for name, dataset in _parts(split, DATASETS.build(loader.dataset)) if loader else ():
+        for name, dataset in (
+            _named_datasets(split, DATASETS.build(loader.dataset)) if loader else ()
+        ):
             samples, findings = None, []
             if not fast:
                 samples = inspect(
                     dataset, workers, lambda done, total, name=name: progress(name, done, total)
                 )
                 findings = judge(samples, dataset.metainfo['classes'])
-            checked.append(Checked(name, dataset, samples, findings))
+            checked.append(CheckedDataset(name, dataset, samples, findings))
     return checked
 
 
-def copies_in(checked: Sequence[Checked]) -> list[Finding]:
+def copies_in(checked: Sequence[CheckedDataset]) -> list[Finding]:
     """Find copies of images within and across splits; all datasets of a split count as one."""
     splits: dict[str, list[SampleFacts]] = {}
-    for part in checked:
-        splits.setdefault(part.name.split()[0], []).extend(part.samples or ())
+    for dataset in checked:
+        splits.setdefault(dataset.name.split()[0], []).extend(dataset.samples or ())
     return find_copies(splits)
 
 
-def _parts(name: str, dataset: Any) -> Iterator[tuple[str, RGBDSegDataset]]:
+def _named_datasets(name: str, dataset: Any) -> Iterator[tuple[str, RGBDSegDataset]]:
     """Yield each dataset, also those inside pairs and wrappers, with a name."""
     if isinstance(dataset, RGBDSegDataset):
         yield name, dataset
     elif hasattr(dataset, 'sets') or hasattr(dataset, 'datasets'):
         parts = dataset.sets.items() if hasattr(dataset, 'sets') else enumerate(dataset.datasets, 1)
         for part, inner in parts:
-            yield from _parts(f'{name} {part}', inner)
+            yield from _named_datasets(f'{name} {part}', inner)
     elif hasattr(dataset, 'dataset'):
-        yield from _parts(name, dataset.dataset)
+        yield from _named_datasets(name, dataset.dataset)
     else:
         raise UserError(
-            f'{type(dataset).__name__} of {name} is not a dataset of this project, and cannot be '
-            'checked.'
+            f'{type(dataset).__name__} in {name} is not a dataset of depthda, so it cannot be '
+            'checked: use RGBDSegDataset or a subclass of it.'
         )
 
 
-def describe(checked: Checked) -> str:
+def describe(checked: CheckedDataset) -> str:
     """Return one line: number and size of the images, domains, and presence of labels and depth."""
     dataset = checked.dataset
-    words = [many(len(dataset), 'image')]
+    facts = [many(len(dataset), 'image')]
     labelled = dataset.has_labels
     if checked.samples:
         sizes = sorted({sample.size[::-1] for sample in checked.samples if sample.size != (0, 0)})
-        words.append(few(f'{width}×{height}' for width, height in sizes))
-        words.append(' and '.join(filter(None, sorted({s.domain for s in checked.samples}))))
+        facts.append(few(f'{width}×{height}' for width, height in sizes))
+        facts.append(' and '.join(filter(None, sorted({s.domain for s in checked.samples}))))
         if valid := [sample.depth.valid for sample in checked.samples if sample.depth]:
-            words.append(f'depth at {100 * np.mean(valid):.1f} % of pixels')
+            facts.append(f'depth at {100 * np.mean(valid):.1f} % of pixels')
         labelled = any(sample.pixels is not None for sample in checked.samples)
-    words.append('labels' if labelled else 'no labels')
+    facts.append('labels' if labelled else 'no labels')
     if not dataset.has_depth:
-        words.append('no depth')
-    return f'{checked.name}: {", ".join(filter(None, words))}'
+        facts.append('no depth')
+    return f'{checked.name}: {", ".join(filter(None, facts))}'
 
 
-def band_statistics(checked: Checked) -> str | None:
+def band_statistics(checked: CheckedDataset) -> str | None:
     """Return mean and standard deviation of the bands of a training dataset, as in a config."""
-    known = [s for s in checked.samples or () if s.bands is not None]
-    if not known or not checked.name.startswith('train'):
+    read = [s for s in checked.samples or () if s.bands is not None]
+    if not read or not checked.name.startswith('train'):
         return None
-    if len({sample.bands.shape for sample in known}) > 1:
+    if len({sample.bands.shape for sample in read}) > 1:
         return None  # images with different numbers of bands are a separate finding
-    weights = [sample.size[0] * sample.size[1] for sample in known]
-    mean, square = np.average([sample.bands for sample in known], axis=0, weights=weights)
+    weights = [sample.size[0] * sample.size[1] for sample in read]
+    mean, square = np.average([sample.bands for sample in read], axis=0, weights=weights)
     std = np.sqrt(np.maximum(square - mean**2, 0))
     shown = (', '.join(f'{value:.2f}' for value in values) for values in (mean, std))
     return 'optical bands, red first: mean=[{}], std=[{}]'.format(*shown)
 
 
-def histogram(checked: Sequence[Checked]) -> dict[str, dict[str, float]]:
+def histogram(checked: Sequence[CheckedDataset]) -> dict[str, dict[str, float]]:
     """Return the percentage of labelled pixels in each class, for each dataset and domain."""
     shares = {}
     for part in checked:
@@ -146,8 +148,8 @@ def draw_histogram(path: Path, shares: dict[str, dict[str, float]]) -> None:
     figure, axes = plt.subplots(figsize=(max(6, 1.2 * len(names)), 3.6), layout='constrained')
     width = 0.8 / len(shares)
     for number, (key, values) in enumerate(shares.items()):
-        places = np.arange(len(names)) + (number - (len(shares) - 1) / 2) * width
-        axes.bar(places, [values.get(name, 0) for name in names], width, label=key)
+        positions = np.arange(len(names)) + (number - (len(shares) - 1) / 2) * width
+        axes.bar(positions, [values.get(name, 0) for name in names], width, label=key)
     axes.set_xticks(range(len(names)), names)
     axes.set_ylabel('labelled pixels in %')
     axes.spines[['top', 'right']].set_visible(False)

@@ -32,8 +32,8 @@ class Finding:
 
 def judge(samples: Sequence[SampleFacts], classes: Sequence[str]) -> list[Finding]:
     """Return all findings about a dataset, the serious ones first."""
-    found = (*_images_and_labels(samples, classes), *_depth(samples))
-    return sorted(found, key=lambda finding: not finding.serious)
+    findings = (*_images_and_labels(samples, classes), *_depth(samples))
+    return sorted(findings, key=lambda finding: not finding.serious)
 
 
 def find_copies(splits: Mapping[str, Sequence[SampleFacts]]) -> list[Finding]:
@@ -43,10 +43,10 @@ def find_copies(splits: Mapping[str, Sequence[SampleFacts]]) -> list[Finding]:
     :func:`depthda.engine.checks.data_check.data_warnings`.
     """
     files: dict[str, dict[bytes, set[str]]] = {}
-    found = []
+    findings = []
     for name in sorted(splits, key=lambda name: name != 'train'):
-        known = (sample for sample in splits[name] if sample.digest is not None)
-        own = group_equal((os.path.realpath(sample.path), sample.digest) for sample in known)
+        read = (sample for sample in splits[name] if sample.digest is not None)
+        own = group_equal((os.path.realpath(sample.path), sample.digest) for sample in read)
         equal = [sorted(paths) for paths in own.values() if len(paths) > 1]
         copies = {'one another': [(path, paths[0]) for paths in equal for path in paths[1:]]}
         for other, first in files.items():
@@ -56,16 +56,17 @@ def find_copies(splits: Mapping[str, Sequence[SampleFacts]]) -> list[Finding]:
                 for path in own[key] - first[key]
             )
         files[name], total = own, sum(map(len, own.values()))
-        for of, pairs in copies.items():
+        for originals, pairs in copies.items():
             if pairs:
-                text = f'{many(len(pairs), "copy", "copies")} of {of} among {many(total, "image")}'
+                number = many(len(pairs), 'copy', 'copies')
+                text = f'{number} of {originals} among {many(total, "image")}'
                 shown = few(f'{copy} = {original}' for copy, original in pairs)
-                fix = 'remove them from one of the two'
-                if of == 'one another':
+                fix = 'remove them from one of the two splits'
+                if originals == 'one another':
                     fix = 'keep one file of each image'
                 serious = len(pairs) > _FEW * total
-                found.append(Finding(serious, f'{name}: {text} ({shown}): {fix}'))
-    return sorted(found, key=lambda finding: not finding.serious)
+                findings.append(Finding(serious, f'{name}: {text} ({shown}): {fix}'))
+    return sorted(findings, key=lambda finding: not finding.serious)
 
 
 def _images_and_labels(samples: Sequence[SampleFacts], classes: Sequence[str]) -> Iterator[Finding]:
@@ -84,18 +85,18 @@ def _images_and_labels(samples: Sequence[SampleFacts], classes: Sequence[str]) -
         return
     if wrong := [sample for sample in labelled if sample.unknown]:
         values = sorted({value for sample in wrong for value in sample.unknown})
-        text = f'{many(len(wrong), "label")} with values that are not classes'
-        first = f'first {wrong[0].path}: check reduce_zero_label'
-        yield Finding(True, f'{text} ({", ".join(map(str, values[:5]))}), {first}')
+        text = f'{many(len(wrong), "label map")} with values that are not classes'
+        shown = f'{", ".join(map(str, values[:5]))}; first image {wrong[0].path}'
+        yield Finding(True, f'{text} ({shown}): check reduce_zero_label')
     pixels = sum(sample.pixels for sample in labelled)
     if not pixels.sum():
-        yield Finding(True, 'no pixel of the dataset has a class')
+        yield Finding(True, 'no pixel of the dataset belongs to a class')
         return
     if absent := [name for name, count in zip(classes, pixels, strict=True) if not count]:
-        yield Finding(False, f'no pixel of {", ".join(absent)}')
+        yield Finding(False, f'classes without any pixel: {", ".join(absent)}')
     if empty := [sample for sample in labelled if not sample.pixels.sum()]:
-        text = f'{many(len(empty), "label")} without any class, first {empty[0].path}'
-        yield Finding(False, text)
+        text = f'{many(len(empty), "label map")} without any class'
+        yield Finding(False, f'{text} (first image {empty[0].path})')
 
 
 def _depth(samples: Sequence[SampleFacts]) -> Iterator[Finding]:
@@ -106,12 +107,13 @@ def _depth(samples: Sequence[SampleFacts]) -> Iterator[Finding]:
         ('almost empty (at most 255 of 65,535)', [s for s in maps if 0 < s.depth.high <= FAINT]),
     ):
         if useless:
-            text = f'{many(len(useless), f"{name} depth map")}, first that of {useless[0].path}'
+            text = f'{many(len(useless), f"{name} depth map")} (first image {useless[0].path})'
             yield Finding(len(useless) > _FEW * len(maps), text)
     raised = [sample.depth.raised for sample in maps if sample.depth.raised is not None]
     if len(raised) >= _ENOUGH and (mean := float(np.mean(raised))) < _INVERTED:
         yield Finding(
             True,
-            f'depth may be upside down: in {len(raised)} images buildings and trees lie '
-            f'{-mean:.2f} standard deviations below the rest; larger must mean higher',
+            f'depth may be inverted: in {len(raised)} images, buildings and trees are on average '
+            f'{-mean:.2f} standard deviations lower than the other classes, but larger values must '
+            'mean higher',
         )

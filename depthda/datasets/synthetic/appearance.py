@@ -49,8 +49,8 @@ def _colours(
     """Return the colour of the material of each pixel, varied from object to object."""
     autumn = np.float32(between(rng, config.autumn))
     palette = SUMMER + (AUTUMN - SUMMER) * autumn
-    # One table holds the tints of parcels and blocks (the first 1024), buildings (the next 1024)
-    # and tree crowns (the rest). Numbers of objects wrap around in their section.
+    # One table has the tints of parcels and blocks (the first 1024), buildings (the next 1024) and
+    # tree crowns (the last 2048). Numbers of objects wrap around in their section.
     count = 4096
     tint = np.exp(config.variety * rng.standard_normal((count, 1), dtype=np.float32))
     tint = tint * np.exp(config.variety / 4 * rng.standard_normal((count, 3), dtype=np.float32))

@@ -90,8 +90,8 @@ def place_buildings(
     pixels = np.rint(probes).astype(int)
     in_tile = ((pixels >= 0) & (pixels < frame.size)).all(2)
     pixels = pixels.clip(0, frame.size - 1)
-    found = CLASS_OF[material[pixels[..., 1], pixels[..., 0]]]
-    blocked = (((found == ROAD) | (found == WATER)) & in_tile).any(1)
+    classes = CLASS_OF[material[pixels[..., 1], pixels[..., 0]]]
+    blocked = (((classes == ROAD) | (classes == WATER)) & in_tile).any(1)
     keep = np.flatnonzero(inside & ~blocked)
 
     number = np.zeros(material.shape, np.int32)
@@ -99,11 +99,11 @@ def place_buildings(
     for index, polygon in enumerate(points, 1):
         cv2.fillConvexPoly(number, polygon, index, shift=4)
     # A bent street may still cross the corner of a building. The street stays on top there.
-    taken = CLASS_OF[material]
-    number[(taken == ROAD) | (taken == WATER)] = 0
+    classes = CLASS_OF[material]
+    number[(classes == ROAD) | (classes == WATER)] = 0
     roofs = np.array([0, *table[keep, 6]], np.uint8)
-    on = number > 0
-    material[on] = roofs[number[on]]
+    is_building = number > 0
+    material[is_building] = roofs[number[is_building]]
     kept = table[keep]
     columns = centre[keep, 0], centre[keep, 1], kept[:, 2], kept[:, 3], angle[keep], kept[:, 5]
     return Buildings(number, *columns, kept[:, 7] > 0)

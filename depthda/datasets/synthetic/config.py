@@ -103,7 +103,7 @@ DomainConfig = _settings('DomainConfig', PARTS)
 def _domain_v1(column: int) -> DomainConfig:
     kinds = (LayoutConfig, GeometryConfig, ResolutionConfig, AppearanceConfig, DepthConfig)
     values = ((pair[column] for pair in settings.values()) for settings in _V1.values())
-    return DomainConfig(*(kind(*each) for kind, each in zip(kinds, values, strict=True)))
+    return DomainConfig(*(kind(*part) for kind, part in zip(kinds, values, strict=True)))
 
 
 WORLDS = {'v1': {'urban': _domain_v1(0), 'rural': _domain_v1(1)}}
@@ -134,10 +134,10 @@ class WorldConfig:
         return content
 
 
-def check_choice(problem: str, name: str, known: Iterable[str]) -> None:
-    """Refuse a name that is not in ``known``."""
-    if name not in known:
-        raise UserError(f'{problem} {name!r}: choose from {", ".join(known)}')
+def check_choice(problem: str, name: str, choices: Iterable[str]) -> None:
+    """Refuse a name that is not in ``choices``; the message begins with ``problem``."""
+    if name not in choices:
+        raise UserError(f'{problem} {name!r}: choose from {", ".join(choices)}')
 
 
 def make_world(
@@ -155,20 +155,22 @@ def make_world(
     Domains differ in the parts in ``gap`` only. In all other parts, each domain has the settings of
     the first domain, but still draws its tiles from its own random streams.
     """
-    check_choice('no synthetic world', version, WORLDS)
+    check_choice('there is no synthetic world', version, WORLDS)
     presets = WORLDS[version]
     for name in domains:
         check_choice(f'world {version} has no domain', name, presets)
     if not domains or len(set(domains)) != len(domains):
-        raise UserError(f'domains must be named once each, not {" ".join(domains) or "not at all"}')
+        raise UserError(
+            f'the domains are {" ".join(domains) or "empty"}: name one or more, and each only once'
+        )
     for part in gap:
-        check_choice('a world has no part', part, PARTS)
+        check_choice('the worlds have no part', part, PARTS)
     if size < 64:
-        raise UserError(f'tiles of {size} pixels are too small for a scene: take 64 or more')
+        raise UserError(f'tiles of {size} pixels are too small for a scene: use 64 or more')
     if seed < 0:
-        raise UserError(f'the seed is {seed}: take 0 or more')
+        raise UserError(f'the seed is {seed}, but it must be 0 or more')
     if fidelity is not None and not 0 <= fidelity <= 1:
-        raise UserError(f'the depth fidelity is {fidelity}: take a number from 0 to 1')
+        raise UserError(f'the depth fidelity is {fidelity}, but it must be from 0 to 1')
     shared = {part: getattr(presets[domains[0]], part) for part in PARTS if part not in gap}
     if fidelity is not None:  # all domains of a version share their depth settings
         shared['depth'] = replace(presets[domains[0]].depth, fidelity=float(fidelity))

@@ -62,7 +62,7 @@ def _terrain(config: GeometryConfig, layout: TilePlan, rng: Generator) -> np.nda
     terrain = np.float32(relief / 4) * rolling + np.float32(base)
     water = layout.material == Material.WATER
     if water.any():
-        # Water is level and lies below its banks.
+        # Water is level and below its banks.
         level = terrain[water].min() - 0.8
         bank = cv2.GaussianBlur(water.astype(np.float32), (0, 0), 3.0 / gsd)
         terrain = terrain + (level - terrain) * np.minimum(bank * 1.4, 1)
@@ -81,10 +81,10 @@ def _crops(config: GeometryConfig, layout: TilePlan, rng: Generator) -> np.ndarr
 
 
 def _plants(
-    where: np.ndarray, spacing_px: float, jitter: float, rng: Generator
+    area: np.ndarray, spacing_px: float, jitter: float, rng: Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Place plants on a jittered lattice; return distance (pixels) and number of the nearest."""
-    size = where.shape[0]
+    size = area.shape[0]
     spacing_px = max(spacing_px, 2.0)
     count = int(size / spacing_px) + 2
     lattice = np.stack(np.meshgrid(np.arange(count), np.arange(count)), -1).astype(np.float64)
@@ -92,7 +92,7 @@ def _plants(
     lattice += jitter * (rng.random(lattice.shape) - 0.5) + rng.random(2) - 1
     pixel = np.rint(lattice.reshape(-1, 2) * spacing_px).astype(int)
     pixel = pixel[((pixel >= 0) & (pixel < size)).all(1)]
-    free = np.ones(where.shape, np.uint8)
+    free = np.ones(area.shape, np.uint8)
     free[pixel[:, 1], pixel[:, 0]] = 0
     return cv2.distanceTransformWithLabels(free, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
 

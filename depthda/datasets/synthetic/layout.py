@@ -60,7 +60,7 @@ def make_layout(config: LayoutConfig, frame: Frame, rng: Generator) -> TilePlan:
     _paint_blocks(grid, frame, rng, material, region)
     _paint_water(config, frame, rng, grid, material)
     lane = grid.paint_streets(material)
-    # All water is one region, all forest is one, and all streets are one, whatever they cross.
+    # All water is one region, all forest is another, and all streets are a third.
     classes = CLASS_OF[material]
     for number, joined in enumerate((WATER, FOREST, ROAD), 1):
         region[classes == joined] = number
@@ -169,9 +169,9 @@ def _paint_cars(grid: StreetGrid, frame: Frame, rng: Generator, material: np.nda
     """Paint cars on asphalt, parallel to their street."""
     extent = frame.size * frame.gsd / 2
     count = int(extent**2 / 60)
-    where = (rng.random((count, 2)) * 2 - 1) * extent
+    points = (rng.random((count, 2)) * 2 - 1) * extent
     heading = rng.random(count)
-    column, row = frame.nearest(where)
+    column, row = frame.nearest(points)
     on_asphalt = material[row, column] == Material.ASPHALT
     # A car is parallel to the nearer of the two nearest street lines.
     offsets = [
@@ -187,7 +187,7 @@ def _paint_cars(grid: StreetGrid, frame: Frame, rng: Generator, material: np.nda
         side = np.array([-along[1], along[0]])
         signs = ((1, 1), (1, -1), (-1, -1), (-1, 1))
         corners = np.array([s * 2.2 * along + t * 0.95 * side for s, t in signs])
-        corners = frame.to_pixels(where[index] + corners)
+        corners = frame.to_pixels(points[index] + corners)
         cv2.fillConvexPoly(canvas, np.rint(corners * 16).astype(np.int32), 1, shift=4)
     material[(canvas > 0) & (material == Material.ASPHALT)] = Material.CAR
 
@@ -196,18 +196,18 @@ def _paint_trees(kind: np.ndarray, frame: Frame, rng: Generator, material: np.nd
     """Paint small groups of trees on lawns, meadows and the pavements of built-up blocks."""
     extent = frame.size * frame.gsd / 2
     count = int((2 * extent) ** 2 / 160)
-    where = (rng.random((count, 2)) * 2 - 1) * extent
+    points = (rng.random((count, 2)) * 2 - 1) * extent
     radius = 1.6 + 1.9 * rng.random(count)
     # Trees grow in groups: move every second tree next to the one before it.
-    where[1::2] = where[: count // 2 * 2 : 2] + 4.0 * (rng.random((count // 2, 2)) - 0.5)
-    column, row = frame.nearest(where)
+    points[1::2] = points[: count // 2 * 2 : 2] + 4.0 * (rng.random((count // 2, 2)) - 0.5)
+    column, row = frame.nearest(points)
     ground = material[row, column]
     grassy = (ground == Material.LAWN) | (ground == Material.MEADOW)
     paved = (ground == Material.PAVED) & (kind[row, column] > 0)
     chance = np.where(grassy, 0.75, np.where(paved, 0.3, 0.0))
     canvas = np.zeros(material.shape, np.uint8)
     for index in np.flatnonzero(rng.random(count) < chance):
-        centre = np.rint(frame.to_pixels(where[index]) * 16).astype(int)
+        centre = np.rint(frame.to_pixels(points[index]) * 16).astype(int)
         size = max(int(radius[index] / frame.gsd * 16), 16)
         cv2.circle(canvas, (int(centre[0]), int(centre[1])), size, 1, -1, shift=4)
     growable = ~np.isin(CLASS_OF[material], (BUILDING, ROAD, WATER))

@@ -91,9 +91,9 @@ class StreetGrid:
             pavement = (offset < half + 2.2) & (half > 0) & (self.kind > 0)
             material[pavement & (material != Material.WATER)] = Material.PAVED
         for offset, half, surface in streets:
-            on = offset < half
-            material[on] = surface[on].astype(np.uint8)
-            lane[on] = np.minimum(offset, lane)[on]
+            is_street = offset < half
+            material[is_street] = surface[is_street].astype(np.uint8)
+            lane[is_street] = np.minimum(offset, lane)[is_street]
         return lane
 
     def to_ground(self, uv: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """A tile of a synthetic world, which depends only on (world, domain, split, index).
 
-Each part of a world draws from its own random stream. So other settings of one part change only the
-arrays that depend on it: those of ``appearance`` change the image (and the shadows that cause
-errors of relative depth), those of ``depth`` only relative depth, and those of ``geometry``
+Each part of a world draws from its own random stream. So new settings of a part only change the
+arrays that depend on this part: those of ``appearance`` change the image (and the shadows that
+cause errors of relative depth), those of ``depth`` only relative depth, and those of ``geometry``
 everything except the labels.
 
 **The null world.** Image and labels are those of the normal world, bit for bit. Height and relative
@@ -43,7 +43,7 @@ class Tile:
 
 def generate_tile(world: WorldConfig, domain: str, split: str, index: int) -> Tile:
     """Generate tile ``index`` (0, 1, …) of a domain and split."""
-    check_choice('no split', split, SPLITS)
+    check_choice('a world has no split', split, SPLITS)
     scene = _Scene(world, domain, split, index)
     decoy = _Scene(world, domain, split, index, 'decoy') if world.null else scene
     return Tile(scene.image(), scene.layout.mask, decoy.surface.height, decoy.depth())
@@ -53,9 +53,9 @@ def second_date(world: WorldConfig, domain: str, split: str, index: int) -> np.n
     """Return the image of a tile's scene on a second date, for pretraining without labels.
 
     Its season, light and sensor may be those of any domain. So an encoder that predicts one date
-    from the other has to recognise what stands on the ground in either appearance.
+    from the other has to recognise what is on the ground in either appearance.
     """
-    check_choice('no split', split, SPLITS)
+    check_choice('a world has no split', split, SPLITS)
     appearances = [world.domain(name).appearance for name in world.domain_names]
     return _Scene(world, domain, split, index).second_date(appearances)
 
@@ -63,17 +63,17 @@ def second_date(world: WorldConfig, domain: str, split: str, index: int) -> np.n
 def any_appearance(domains: Sequence[AppearanceConfig], rng: Generator) -> AppearanceConfig:
     """Return settings that span the domains: merged ranges, and single values drawn in between."""
     values = {}
-    for name in (part.name for part in fields(AppearanceConfig)):
-        found = [getattr(domain, name) for domain in domains]
+    for name in (field.name for field in fields(AppearanceConfig)):
+        settings = [getattr(domain, name) for domain in domains]
         if name == 'gain':
             values[name] = tuple(
-                rng.uniform(min(band), max(band)) for band in zip(*found, strict=True)
+                rng.uniform(min(band), max(band)) for band in zip(*settings, strict=True)
             )
-        elif isinstance(found[0], tuple):
-            lows, highs = zip(*found, strict=True)
+        elif isinstance(settings[0], tuple):
+            lows, highs = zip(*settings, strict=True)
             values[name] = min(lows), max(highs)
         else:
-            values[name] = rng.uniform(min(found), max(found))
+            values[name] = rng.uniform(min(settings), max(settings))
     return AppearanceConfig(**values)
 
 

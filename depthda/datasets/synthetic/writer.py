@@ -73,17 +73,17 @@ def write_sample(
         if counts.get(split, -1) < 0:
             raise UserError(f'the number of {split} tiles must be 0 or more')
     check_count('--jobs', jobs)
-    check_choice('images have no bands', bands, BANDS)
+    check_choice('the sample images cannot have the bands', bands, BANDS)
     tiles = plan(world, counts)
     if not tiles:
-        raise UserError('a dataset needs at least one tile: ask for one or more')
+        raise UserError('a dataset needs at least one tile: set a number of tiles above 0')
     content = _describe(world, counts, tiles) | BANDS[bands]
     if out.exists() and not out.is_dir():
-        raise UserError(f'{out} is a file: name a folder')
+        raise UserError(f'{out} is a file: choose a folder')
     if out.is_dir() and any(out.iterdir()):
         if read_json(out / 'world.json') == content:
             return 0
-        raise UserError(f'{out} holds something else already: name another folder or remove it')
+        raise UserError(f'{out} already has other contents: choose another folder or remove it')
     # Several machines may write the same dataset to a shared disk, so the name has to be unique.
     temporary = out.with_name(f'.{out.name}-{platform.node()}-{os.getpid()}')
     try:
@@ -91,7 +91,9 @@ def write_sample(
     except OSError as error:
         if error.errno in DISK_FULL:
             raise
-        raise UserError(f'{out} cannot be made ({error.strerror}): name another folder') from error
+        raise UserError(
+            f'{out} cannot be created ({error.strerror}): choose another folder'
+        ) from error
     try:
         for done in _write_all(temporary, world, tiles, jobs, bands):
             if progress is not None:
@@ -122,25 +124,25 @@ def _write_tile(root: Path, world: WorldConfig, bands: str, job: Job) -> None:
     split, domain, index, number = job
     folder = root / split / domain.capitalize()
     tile = generate_tile(world, domain, split, index)
-    # Coordinates in metres. All tiles lie side by side in a row, at no real place.
+    # Coordinates in metres. The tiles are side by side in one row, at a fictitious location.
     gsd, size = world.domain(domain).resolution.gsd_m, world.size
     transform = Affine(gsd, 0, number * size * gsd, 0, -gsd, size * gsd)
-    pictures = {'masks_png': tile.mask, 'rdepth/synthetic': tile.depth}
+    pngs = {'masks_png': tile.mask, 'rdepth/synthetic': tile.depth}
     if bands == 'rgb':
-        pictures['images_png'] = tile.image[..., ::-1]
+        pngs['images_png'] = tile.image[..., ::-1]
     else:
         if bands == 'two-dates':
-            more = second_date(world, domain, split, index)
+            extra = second_date(world, domain, split, index)
         else:
             rng = stream(world.version, world.seed, split, domain, index, 'near infrared')
-            more = near_infrared(tile.image, tile.mask, rng)
-        image = np.moveaxis(np.dstack([tile.image, more]), -1, 0)
+            extra = near_infrared(tile.image, tile.mask, rng)
+        image = np.moveaxis(np.dstack([tile.image, extra]), -1, 0)
         # By default, GDAL would tag the fourth band as alpha.
         profile = dict(photometric='RGB', alpha='unspecified', transform=transform)
         _write_tiff(folder / f'images_png/{number}.tif', image, **profile)
-    for name, picture in pictures.items():
+    for name, array in pngs.items():
         with atomic_path(folder / name / f'{number}.png') as temporary:
-            temporary.write_bytes(cv2.imencode('.png', picture, _PNG)[1].tobytes())
+            temporary.write_bytes(cv2.imencode('.png', array, _PNG)[1].tobytes())
     _write_tiff(folder / 'dsm' / f'{number}.tif', tile.height[None], transform=transform)
 
 

@@ -27,9 +27,11 @@ class DepthJitter(RGBDTransform):
 
     def __post_init__(self) -> None:
         if not 0 < self.scale[0] <= self.scale[1]:
-            raise UserError(f'scale={self.scale} of DepthJitter: give 0 < low ≤ high')
+            raise UserError(
+                f'scale={self.scale} of DepthJitter must be (low, high), 0 < low ≤ high'
+            )
         if self.shift < 0 or self.noise < 0 or not 0 <= self.drop_prob <= 1:
-            raise UserError('DepthJitter takes shift ≥ 0, noise ≥ 0 and drop_prob in [0, 1]')
+            raise UserError('DepthJitter needs shift ≥ 0, noise ≥ 0 and drop_prob in [0, 1]')
 
     def transform(self, results: dict) -> dict:
         # Use a separate generator, seeded by one draw, so that later transforms get the same random

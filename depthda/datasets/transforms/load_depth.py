@@ -44,11 +44,11 @@ class LoadDepth(RGBDTransform):
     value_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        bands, span = self.optical_bands, self.value_range
+        bands, heights = self.optical_bands, self.value_range
         if not 1 <= bands <= MAX_BANDS:
-            raise UserError(f'optical_bands={bands} of LoadDepth: give 1 to {MAX_BANDS}')
-        if span is not None and not span[0] < span[1]:
-            raise UserError(f'value_range={span} of LoadDepth: give (low, high), low < high')
+            raise UserError(f'optical_bands={bands} of LoadDepth must be from 1 to {MAX_BANDS}')
+        if heights is not None and not heights[0] < heights[1]:
+            raise UserError(f'value_range={heights} of LoadDepth must have low < high')
 
     def transform(self, results: dict) -> dict:
         image = np.atleast_3d(results['img'])
@@ -60,7 +60,7 @@ class LoadDepth(RGBDTransform):
         if bands != self.optical_bands:
             name, expected = results.get('img_path') or 'the image array', self.optical_bands
             raise UserError(
-                f'{name} has {many(bands, "band")}, and LoadDepth expects '
+                f'{name} has {many(bands, "band")}, but LoadDepth expects '
                 f'optical_bands={expected}{_hint(bands, expected)}'
             )
         if 'depth_path' not in results:
@@ -72,8 +72,8 @@ class LoadDepth(RGBDTransform):
         depth = read_depth(path, self.value_range)
         if depth.shape != image.shape[:2]:
             raise UserError(
-                f'depth map {path} is {depth.shape[1]}×{depth.shape[0]} and its image '
-                f'{image.shape[1]}×{image.shape[0]}: bring it to the grid of the image'
+                f'depth map {path} is {depth.shape[1]}×{depth.shape[0]}, but its image is '
+                f'{image.shape[1]}×{image.shape[0]}: resample the map to the grid of the image'
             )
         stacked = np.empty((*depth.shape, bands + 1), np.float32)
         stacked[..., :bands] = image
@@ -87,15 +87,15 @@ class LoadDepth(RGBDTransform):
         array = f'an H×W×{self.optical_bands + 1} array with depth in (0, 1] as its last channel'
         if image_path is None:
             raise UserError(
-                f"this model's pipeline needs depth as the last channel: give {array}, or the "
+                f"this model's pipeline needs depth as the last channel: pass {array}, or the "
                 'path of an image that has a depth map'
             )
         image = Path(image_path).absolute()
         parts = Path(self.image_folder or image.parent.name).parts
         if image.parent.parts[-len(parts) :] != parts:
             raise UserError(
-                f'{image_path} is in no folder {self.image_folder}, so its depth map in '
-                f'{self.folder} cannot be found: set image_folder= of LoadDepth, or give {array}'
+                f'{image_path} is not in a folder {self.image_folder}, so its depth map in '
+                f'{self.folder} cannot be found: set image_folder= of LoadDepth, or pass {array}'
             )
         stem = image.parents[len(parts)] / self.folder / image.stem
         candidates = [stem.with_name(stem.name + suffix) for suffix in DEPTH_SUFFIXES]
@@ -108,15 +108,15 @@ class LoadDepth(RGBDTransform):
 def _with_valid_depth(image: np.ndarray) -> np.ndarray:
     depth = image[..., -1]
     if np.isnan(depth).any():
-        raise UserError('the depth of the image array holds NaN: write 0 where there is no depth')
+        raise UserError('the depth of the image array contains NaN: use 0 where there is no depth')
     if not ((depth >= 0) & (depth <= 1)).all():
         raise UserError(
-            f'the last of the {image.shape[2]} channels goes from {depth.min():g} to '
-            f'{depth.max():g} but should be depth in (0, 1], or 0 for no depth: rescale it'
+            f'the last of the {image.shape[2]} channels has values from {depth.min():g} to '
+            f'{depth.max():g}, but it should be depth in (0, 1], or 0 for no depth: rescale it'
         )
     if not np.issubdtype(image.dtype, np.floating):
         raise UserError(
-            f'the image array is of type {image.dtype}, in which depth between 0 and 1 is lost: '
+            f'the image array has type {image.dtype}, which cannot hold depth between 0 and 1: '
             'stack image and depth as float32'
         )
     return image
@@ -126,7 +126,7 @@ def _hint(bands: int, expected: int) -> str:
     if bands < expected:
         return ': load the image with LoadMultibandImage, which keeps all bands'
     if bands > MAX_BANDS:
-        return ': an image is an H×W×bands array, with any depth after the bands'
+        return ': pass an H×W×bands array, with depth (if any) after the bands'
     return f": set optical_bands={bands}, or load the image with color_type='color'"
 
 
@@ -159,24 +159,24 @@ class LoadControlDepth(LoadDepth):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.by not in CONTROLS:
-            known = ', '.join(map(repr, CONTROLS))
-            raise UserError(f'by={self.by!r} of LoadControlDepth: use {known}')
+            choices = ', '.join(map(repr, CONTROLS))
+            raise UserError(f'by={self.by!r} of LoadControlDepth is unknown: use {choices}')
 
     def transform(self, results: dict) -> dict:
         if self.by == 'other-tile':
             if 'depth_path' not in results:
                 results['depth_path'] = self._find(results.get('img_path'))
             if results['depth_path'] is not None:
-                results['depth_path'] = _other(results['depth_path'])
+                results['depth_path'] = _other_map(results['depth_path'])
             return super().transform(results)
-        kind = results['img'].dtype
+        dtype = results['img'].dtype
         results = super().transform(results)
         image = results['img']
         if image.shape[2] == self.optical_bands + 1:
             if self.by == 'grey':
                 optical = image[..., : self.optical_bands]
                 grey = optical[..., :3] @ _LUMA if self.optical_bands > 2 else optical.mean(-1)
-                white = np.iinfo(kind).max if kind.kind == 'u' else 255
+                white = np.iinfo(dtype).max if dtype.kind == 'u' else 255
                 image[..., -1] = np.clip(grey / white, LOWEST, 1)
             elif self.by == 'degraded':
                 image[..., -1] = _degraded(image[..., -1], Path(results.get('img_path') or '').name)
@@ -186,21 +186,21 @@ class LoadControlDepth(LoadDepth):
 
 
 def _degraded(depth: np.ndarray, name: str) -> np.ndarray:
-    """Return a blurred and noisy map; pixels without depth (0) stay without."""
-    known = depth > 0
-    if not known.any():
+    """Return a blurred and noisy map; pixels without depth remain 0."""
+    valid = depth > 0
+    if not valid.any():
         return depth
-    mean, spread = depth[known].mean(), depth[known].std()
-    filled = np.where(known, depth, mean).astype(np.float32)
+    mean, spread = depth[valid].mean(), depth[valid].std()
+    filled = np.where(valid, depth, mean).astype(np.float32)
     # Seeded by the file name alone, so that every model gets the same noise.
     rng = np.random.default_rng(list(name.encode()))
     noise = cv2.GaussianBlur(rng.standard_normal(depth.shape, np.float32), (0, 0), _NOISE_PX)
     noise = mean + spread * (noise - noise.mean()) / noise.std()
     mixed = (cv2.GaussianBlur(filled, (0, 0), _BLUR_PX) + noise) / 2
-    return np.where(known, mixed.clip(LOWEST, 1), 0)
+    return np.where(valid, mixed.clip(LOWEST, 1), 0)
 
 
-def _other(path: str) -> str:
+def _other_map(path: str) -> str:
     """Return the map that is half the list of maps further on in the folder.
 
     The folder is listed each time, because maps may be added.
@@ -210,6 +210,7 @@ def _other(path: str) -> str:
     maps = sorted(folder.glob(f'[!.]*{depth_map.suffix}'))
     if len(maps) < 2:
         raise UserError(
-            f"{folder} holds one depth map, and by='other-tile' needs two: add more depth maps"
+            f"{folder} contains only one depth map, but by='other-tile' needs two or more: add "
+            'depth maps'
         )
     return str(maps[(maps.index(depth_map) + len(maps) // 2) % len(maps)])

@@ -21,7 +21,7 @@ class LoadMultibandImage(RGBDTransform):
     """
 
     # Convert the array to float32, as in LoadImageFromFile. There is no other argument, because
-    # inference_model renames the transform to LoadImageFromNDArray, which takes this one.
+    # inference_model renames the transform to LoadImageFromNDArray, which accepts this one.
     to_float32: bool = False
 
     def transform(self, results: dict) -> dict:

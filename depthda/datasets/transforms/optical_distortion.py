@@ -31,16 +31,16 @@ class OpticalDistortion(RGBDTransform):
         for name in ('contrast_range', 'saturation_range'):
             low, high = getattr(self, name)
             if not 0 <= low <= high:
-                raise UserError(f'{name}={(low, high)} of OpticalDistortion: give 0 ≤ low ≤ high')
+                raise UserError(f'{name}={(low, high)} of OpticalDistortion must be 0 ≤ low ≤ high')
         if min(self.brightness_delta, self.hue_delta) < 0 or self.value_max <= 0:
-            raise UserError('OpticalDistortion takes deltas ≥ 0 and value_max > 0')
+            raise UserError('OpticalDistortion needs deltas ≥ 0 and value_max > 0')
 
     def transform(self, results: dict) -> dict:
         image = results['img'].astype(np.float32)
         optical = image[..., : results.get('optical_bands', image.shape[2])]
         if optical.max() > self.value_max:
             raise UserError(
-                f'{results.get("img_path") or "an image"} has values up to {optical.max():g}, and '
+                f'{results.get("img_path") or "an image"} has values up to {optical.max():g}, but '
                 f'OpticalDistortion has value_max={self.value_max:g}: set value_max and '
                 'brightness_delta to the range of the images'
             )

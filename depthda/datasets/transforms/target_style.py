@@ -31,20 +31,20 @@ class TargetStyle(RGBDTransform):
     def transform(self, results: dict) -> dict:
         if 'img' not in results:
             name = type(self).__name__
-            raise UserError(f'{name} comes after the image is loaded and before it is packed.')
+            raise UserError(f'put {name} after the image is loaded and before it is packed.')
         image = results['img']
         paths = _images(self.folder)
         target = _read(paths[np.random.randint(len(paths))])
         bands = results.get('optical_bands', image.shape[2])
         if target.shape[2] != bands:
             raise UserError(
-                f'{self.folder} has images of {target.shape[2]} bands and the training images have '
-                f'{bands}: {type(self).__name__} needs equal bands.'
+                f'the images in {self.folder} have {target.shape[2]} bands, but the training '
+                f'images have {bands}: {type(self).__name__} needs the same bands in both.'
             )
         if image.dtype.kind == 'u' and image.dtype != target.dtype:
             raise UserError(
-                f'{self.folder} has images of {target.dtype} and the training images are '
-                f'{image.dtype}: use one type in both.'
+                f'the images in {self.folder} are {target.dtype}, but the training images are '
+                f'{image.dtype}: use the same type in both.'
             )
         source = image[..., :bands].astype(np.float32)
         styled = self.restyle(source, target.astype(np.float32))
@@ -67,12 +67,12 @@ def _read(path: Path) -> np.ndarray:
 
 @functools.lru_cache(maxsize=8)
 def _images(folder: str) -> list[Path]:
-    found = sorted(path for path in Path(folder).glob('[!.]*') if path.suffix.lower() in _SUFFIXES)
-    if not found:
+    paths = sorted(path for path in Path(folder).glob('[!.]*') if path.suffix.lower() in _SUFFIXES)
+    if not paths:
         raise UserError(
-            f'{folder} has no images: name a folder of target images ({few(_SUFFIXES)}).'
+            f'{folder} has no images: set the folder of target images ({few(_SUFFIXES)}).'
         )
-    return found
+    return paths
 
 
 def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -80,8 +80,9 @@ def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
     if image.shape[:2] == (height, width):
         return image
     smaller = image.shape[0] >= height and image.shape[1] >= width
-    how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    return cv2.resize(image, (width, height), interpolation=how).reshape(height, width, -1)
+    interpolation = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    image = cv2.resize(image, (width, height), interpolation=interpolation)
+    return image.reshape(height, width, -1)
 
 
 @TRANSFORMS.register_module()
@@ -123,7 +124,7 @@ class FourierTransfer(TargetStyle):
 
     def __post_init__(self) -> None:
         if not 0 <= self.beta <= 0.5:
-            raise UserError(f'FourierTransfer: beta={self.beta}: take a number from 0 to 0.5.')
+            raise UserError(f'beta={self.beta} of FourierTransfer must be from 0 to 0.5.')
 
     def restyle(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
         height, width = source.shape[:2]

@@ -13,9 +13,10 @@ from mmengine.config import Config
 from depthda.config_files import config_folder, find_config
 from depthda.console import warn
 
-_DRDG = ('cyclegan', 'drdg', 'drdg_as-released', 'rdg', 'rdg_as-released')
+_DRDG = ('drdg', 'drdg_as-released', 'rdg', 'rdg_as-released')
 _DRDG += tuple(f'ablations/drdg_{name}' for name in ('text-channels', 'wo-dccl', 'wo-dsl'))
 _ISPRS = ('', '-pairs-896x896', '-reversed', '-translated', '-translated-reversed')
+_LOSSES = 'rdg_cyclegan-losses'  # CycleGAN's losses on RDG's networks
 _ABLATIONS = {'depth-only': 'wo-contrast-wo-refinement', 'depth-alone': 'wo-optical'}
 
 # Old and new name of each file, in the folder of the configs.
@@ -40,6 +41,19 @@ FILES |= {
         f'depth_guided/ablations/{new}_1xb4-40k_loveda-u2r-512x512.py'
     )
     for old, new in _ABLATIONS.items()
+}
+# Their former names now suggest CycleGAN itself, which is cyclegan_resnet9.
+FILES |= {
+    f'drdg/cyclegan_{pair}.py': f'drdg/{_LOSSES}_potsdam2vaihingen.py'
+    for pair in ('potsdam-irrg2vaihingen', 'potsdam2vaihingen')
+}
+FILES |= {
+    f'sample/cyclegan_tiny_{direction}.py': f'sample/{_LOSSES}_tiny_{direction}.py'
+    for direction in ('u2r', 'r2u')
+}
+FILES |= {
+    '_base_/models/cyclegan_unet.py': f'_base_/models/{_LOSSES}.py',
+    '_base_/models/cyclegan_tiny.py': f'_base_/models/{_LOSSES}_tiny.py',
 }
 FILES |= {f'tables/depthseg-{number}.py': f'tables/depthseg-table{number}.py' for number in (1, 2)}
 

@@ -51,18 +51,17 @@ def short_run(config: str, options: Mapping[str, Any] | None = None) -> dict[str
     """
     cfg = resolved_config(ChainStep(train=config, options=options or {}))
     short: dict[str, Any] = {'train_cfg.max_iters': 2, 'default_hooks.checkpoint.interval': 2}
+    schedulers = cfg.get('param_scheduler') or []
+    for i, scheduler in enumerate(schedulers):
+        short |= {f'param_scheduler.{i}.begin': 1} if i or scheduler.get('begin') else {}
+        short[f'param_scheduler.{i}.end'] = 2 if i == len(schedulers) - 1 else 1
     if 'translate_dataset' in cfg:
         sides = {'source': (64, 64), 'target': (48, 48)}
         nodes = [key for key, _ in read_nodes({'train_dataloader': cfg.train_dataloader})]
         short |= {key: sides[key.split('.')[2]] for key in nodes if key.endswith('.crop_size')}
         return short | {'model.target_size': (96, 96)}
     short |= {'train_cfg.val_interval': 2} if cfg.get('val_dataloader') else {}
-    short |= {'train_dataloader.batch_size': 2}
-    count = len(cfg.get('param_scheduler') or [])
-    for i in range(count):
-        short |= {f'param_scheduler.{i}.begin': 1} if i else {}
-        short[f'param_scheduler.{i}.end'] = 2 if i == count - 1 else 1
-    return short
+    return short | {'train_dataloader.batch_size': 2}
 
 
 def _short(step: ChainStep) -> ChainStep:

@@ -28,8 +28,8 @@ class ClassMix(nn.Module):
 
     Args:
         match_depth: Give source depth the median and the interquartile range of the target's depth
-            before pasting. Relative depth has no common scale, so the pasted pixels would stand
-            out otherwise. Use False for depth in metres.
+            before pasting. Relative depth has no common scale, so pasted pixels would otherwise be
+            easy to recognise. Use False for depth in metres.
     """
 
     def __init__(self, match_depth: bool = False) -> None:
@@ -74,7 +74,7 @@ def chosen_classes(labels: Tensor, keys: Tensor) -> Tensor:
 
 # The largest factor between two interquartile ranges. Without a limit, mostly flat ground, whose
 # range is near 0, would give huge factors.
-_MOST = 10.0
+_MAX_RATIO = 10.0
 
 
 def match_depth(depth: Tensor, other: Tensor) -> Tensor:
@@ -87,10 +87,10 @@ def match_depth(depth: Tensor, other: Tensor) -> Tensor:
 
 
 def _match(depth: Tensor, other: Tensor) -> Tensor:
-    own, theirs = (values[values.isfinite()] for values in (depth, other))
-    if not len(own) or not len(theirs):
+    values, target = (part[part.isfinite()] for part in (depth, other))
+    if not len(values) or not len(target):
         return depth
-    low, middle, high = own.quantile(own.new_tensor([0.25, 0.5, 0.75]))
-    other_low, other_middle, other_high = theirs.quantile(theirs.new_tensor([0.25, 0.5, 0.75]))
+    low, middle, high = values.quantile(values.new_tensor([0.25, 0.5, 0.75]))
+    other_low, other_middle, other_high = target.quantile(target.new_tensor([0.25, 0.5, 0.75]))
     ratio = (other_high - other_low) / (high - low).clamp(min=torch.finfo(depth.dtype).tiny)
-    return (depth - middle) * ratio.clamp(1 / _MOST, _MOST) + other_middle
+    return (depth - middle) * ratio.clamp(1 / _MAX_RATIO, _MAX_RATIO) + other_middle

@@ -31,7 +31,7 @@ class ClassPortion(nn.Module):
         \theta_c = \text{the } \lfloor p \, n_c \rfloor\text{-th largest } \max_k p_k
         \text{ among them}
 
-    ``ClassThresholdHook`` computes the thresholds from the whole target dataset each time the
+    ``ClassThresholdHook`` computes the thresholds from the complete target dataset each time the
     teacher is refreshed. A class that is never predicted has the threshold 1. Citation: Y. Zou et
     al., "Unsupervised Domain Adaptation for Semantic Segmentation via Class-Balanced
     Self-Training" (CBST), ECCV 2018.
@@ -43,7 +43,7 @@ class ClassPortion(nn.Module):
     def __init__(self, portion: float = 0.5) -> None:
         super().__init__()
         if not 0 < portion <= 1:
-            raise UserError(f'ClassPortion: portion={portion}: take a number above 0, at most 1.')
+            raise UserError(f'portion={portion} of ClassPortion must be above 0 and at most 1.')
         self.portion = portion
 
     def follow(self, segmentor: nn.Module) -> None:
@@ -63,11 +63,11 @@ class ClassPortion(nn.Module):
         )
 
     def set_thresholds(self, counts: Tensor) -> None:
-        """Set each θ to the lower edge of the bin that holds it, from counts ``[K, bins]``."""
+        """Set each θ to the lower edge of its bin, from counts ``[K, bins]``."""
         kept = (self.portion * counts.sum(1)).floor().clamp(min=1)
         from_above = counts.flip(1).cumsum(1)
-        place = (from_above < kept[:, None]).sum(1)
-        edges = (_BINS - 1 - place).to(self.thresholds) / _BINS
+        bins_above = (from_above < kept[:, None]).sum(1)
+        edges = (_BINS - 1 - bins_above).to(self.thresholds) / _BINS
         self.thresholds.copy_(torch.where(counts.sum(1) > 0, edges, torch.ones_like(edges)))
 
 
@@ -119,9 +119,9 @@ class InstanceAdaptive(nn.Module):
         super().__init__()
         for name, value in dict(alpha=alpha, beta=beta, initial=initial).items():
             if not 0 <= value <= 1:
-                raise UserError(f'InstanceAdaptive: {name}={value}: use a number from 0 to 1.')
+                raise UserError(f'{name}={value} of InstanceAdaptive must be from 0 to 1.')
         if every < 1:
-            raise UserError(f'InstanceAdaptive: every={every}: use 1 or more.')
+            raise UserError(f'every={every} of InstanceAdaptive must be 1 or more.')
         self.alpha = alpha
         self.beta = beta
         self.gamma = gamma
@@ -166,8 +166,8 @@ class RelativePeak(nn.Module):
         super().__init__()
         if not (0 < share <= 1 and 0 <= lowest < 1):
             raise UserError(
-                f'RelativePeak: share={share}, lowest={lowest}: use a share above 0, at most 1, '
-                'and a lowest threshold from 0 to below 1.'
+                f'share={share} of RelativePeak must be above 0 and at most 1, and '
+                f'lowest={lowest} must be in [0, 1).'
             )
         self.share = share
         self.lowest = lowest

@@ -1,4 +1,4 @@
-"""Train any segmentor with unlabelled target images beside the labelled source."""
+"""Train any segmentor with unlabelled target images in addition to the labelled source."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -63,19 +63,20 @@ class DomainAdaptation(FilledCompletely, BaseModel):
         self.segmentor = MODELS.build(segmentor)
         if self.segmentor.out_channels != self.segmentor.num_classes:
             raise UserError(
-                'DomainAdaptation labels the target by a softmax over classes: give the decode '
-                'head as many out_channels as classes, two if there are only two.'
+                'DomainAdaptation computes pseudo-labels by a softmax over the classes: set '
+                'out_channels of the decode head to the number of classes (2 for two classes).'
             )
         self.teacher, self.pseudo, self.mix = (
             part and MODELS.build(part) for part in (teacher, pseudo, mix)
         )
         self.augmentation = nn.ModuleList(map(MODELS.build, augmentation))
         self.terms = nn.ModuleList(map(MODELS.build, terms))
-        need = [type(term).__name__ for term in self.terms if hasattr(term, 'needs_pseudo')]
+        need_pseudo = [type(term).__name__ for term in self.terms if hasattr(term, 'needs_pseudo')]
         named = dict(teacher=teacher, mix=mix, augmentation=augmentation)
-        need += [name for name, part in named.items() if part]
-        if need and not pseudo:
-            raise UserError(f'DomainAdaptation: {need[0]} needs pseudo-labels: give pseudo=...')
+        need_pseudo += [name for name, part in named.items() if part]
+        if need_pseudo and not pseudo:
+            part = need_pseudo[0]
+            raise UserError(f'{part} of DomainAdaptation needs pseudo-labels: set pseudo=...')
         for part in (self.teacher, self.pseudo, *self.terms):
             if hasattr(part, 'follow'):
                 part.follow(self.segmentor)
@@ -130,8 +131,8 @@ class DomainAdaptation(FilledCompletely, BaseModel):
                 losses |= term(step)
             return losses
         if self.pseudo is not None and self.pseudo_weight:
-            found = step.self_training_losses(self.pseudo_weight)
-            losses |= add_prefix(found, 'mix' if self.mix else 'target')
+            self_training = step.self_training_losses(self.pseudo_weight)
+            losses |= add_prefix(self_training, 'mix' if self.mix else 'target')
             self.last_labels, weights = step.pseudo_labels
             losses['pseudo_weight'] = weights.mean()
         for term in self.terms:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from depthda.randomness import derive_seed
 
-# A function that takes ``*size`` and returns random numbers (N, *size) in [0, 1) for N samples. The
+# A function of ``*size`` that returns random numbers (N, *size) in [0, 1) for N samples. The
 # numbers are on the CPU, so that reading a value does not wait for the device.
 Draw = Callable[..., Tensor]
 

@@ -27,7 +27,7 @@ class EMATeacher(nn.Module):
     def __init__(self, momentum: float = 0.999) -> None:
         super().__init__()
         if not 0 <= momentum < 1:
-            raise UserError(f'EMATeacher: momentum={momentum}: take a number from 0 to below 1.')
+            raise UserError(f'momentum={momentum} of EMATeacher must be in [0, 1).')
         self.momentum = momentum
 
     def follow(self, segmentor: nn.Module) -> None:
@@ -46,8 +46,8 @@ class EMATeacher(nn.Module):
             self.model.load_state_dict(segmentor.state_dict())
         own, others = list(self.model.parameters()), list(segmentor.parameters())
         torch._foreach_lerp_(own, [other.detach() for other in others], 1 - momentum)
-        for mine, other in zip(self.model.buffers(), segmentor.buffers(), strict=True):
-            mine.copy_(other)
+        for buffer, other in zip(self.model.buffers(), segmentor.buffers(), strict=True):
+            buffer.copy_(other)
 
     @torch.no_grad()
     def probabilities(self, images: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ class SnapshotTeacher(EMATeacher):
     def __init__(self, every: int = 1000) -> None:
         super().__init__(momentum=0.0)
         if every < 1:
-            raise UserError(f'SnapshotTeacher: every={every}: take 1 or more.')
+            raise UserError(f'every={every} of SnapshotTeacher must be 1 or more.')
         self.every = every
 
     @torch.no_grad()

@@ -47,8 +47,8 @@ class FeatureDistance(nn.Module):
         encoder = getattr(segmentor.backbone, 'rgb', segmentor.backbone)
         if not any(parameter.requires_grad for parameter in encoder.parameters()):
             raise UserError(
-                'FeatureDistance: the optical encoder is frozen, so its features cannot move away: '
-                'leave the term out.'
+                'FeatureDistance: the optical encoder is frozen, so its features cannot change: '
+                'remove this term.'
             )
         self.initial = copy.deepcopy(encoder).requires_grad_(False)
         self.initial.eval()  # not chained, because eval() of mmseg's ResNet returns None
@@ -69,11 +69,12 @@ class FeatureDistance(nn.Module):
 
     def forward(self, step: 'AdaptationStep') -> dict[str, Tensor]:
         """Return the weighted distance, ``loss_features``."""
-        found = step.source.encoded
-        maps = found.rgb if isinstance(found, PairedFeatures) else found
+        features = step.source.encoded
+        paired = isinstance(features, PairedFeatures)
+        maps = features.rgb if paired else features
         with torch.no_grad():
             images = step.source_images
-            if isinstance(found, PairedFeatures):
+            if paired:
                 images = images[:, : step.bands]
             initial = self.initial(images)[-1]
         distance = (maps[-1] - initial).norm(dim=1)

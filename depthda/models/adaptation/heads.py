@@ -12,16 +12,16 @@ def heads(segmentor: nn.Module) -> dict[str, nn.Module]:
 
     The copies of a ``TwinHead`` follow it, as ``decode_head.0`` and ``decode_head.1``.
     """
-    found = {'decode_head': segmentor.decode_head}
+    heads_by_name = {'decode_head': segmentor.decode_head}
     if segmentor.with_auxiliary_head:
         auxiliary = segmentor.auxiliary_head
         several = isinstance(auxiliary, nn.ModuleList)
         named = enumerate(auxiliary) if several else [('', auxiliary)]
-        found |= {f'auxiliary_head{number}': head for number, head in named}
-    for name, head in tuple(found.items()):
+        heads_by_name |= {f'auxiliary_head{number}': head for number, head in named}
+    for name, head in tuple(heads_by_name.items()):
         copies = getattr(head, 'copies', ())
-        found |= {f'{name}.{number}': each for number, each in enumerate(copies)}
-    return found
+        heads_by_name |= {f'{name}.{number}': each for number, each in enumerate(copies)}
+    return heads_by_name
 
 
 class _Weights(NamedTuple):

@@ -1,4 +1,4 @@
-"""Masked image consistency (MIC): predict the whole target image from a part of its blocks."""
+"""Masked image consistency (MIC): predict a complete target image from some of its blocks."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -41,12 +41,12 @@ class MaskedConsistency(nn.Module):
         super().__init__()
         if depth not in ('hide', 'keep', 'complement'):
             raise UserError(
-                f"MaskedConsistency: depth is 'hide', 'keep' or 'complement', not {depth!r}."
+                f"depth={depth!r} of MaskedConsistency must be 'hide', 'keep' or 'complement'."
             )
         if not 0 <= ratio < 1 or block < 1:
             raise UserError(
-                f'MaskedConsistency: block={block}, ratio={ratio}: take a block of at least one '
-                'pixel and a ratio from 0 to below 1.'
+                f'MaskedConsistency has block={block} and ratio={ratio}: set block to 1 or more '
+                'and ratio to a number in [0, 1).'
             )
         self.block = block
         self.ratio = ratio

@@ -51,9 +51,10 @@ class OutputAdversary(nn.Module):
 
     def follow(self, segmentor: nn.Module) -> None:
         """Build the critic for the segmentor's classes; refuse a head that the segmentor lacks."""
-        if self.head not in (found := heads(segmentor)):
+        if self.head not in (existing := heads(segmentor)):
             raise UserError(
-                f'OutputAdversary: head={self.head!r}: the segmentor has {few(list(found))}.'
+                f'head={self.head!r} of OutputAdversary does not exist: choose from '
+                f'{few(list(existing))}.'
             )
         self.critic = MODELS.build(dict(in_channels=segmentor.num_classes, **self._config))
 

@@ -44,7 +44,7 @@ class ConfidentShare(nn.Module):
     def __init__(self, threshold: float = 0.968, per_image: bool = False) -> None:
         super().__init__()
         if not 0 <= threshold <= 1:
-            raise UserError(f'ConfidentShare: threshold={threshold}: take a number from 0 to 1.')
+            raise UserError(f'threshold={threshold} of ConfidentShare must be from 0 to 1.')
         self.threshold = threshold
         self.per_image = per_image
 
@@ -65,7 +65,7 @@ class Threshold(nn.Module):
     def __init__(self, threshold: float = 0.9, ramp: int = 0, begin: int = 0) -> None:
         super().__init__()
         if not 0 <= threshold < 1:
-            raise UserError(f'Threshold: threshold={threshold}: use 0 or more, and less than 1.')
+            raise UserError(f'threshold={threshold} of Threshold must be in [0, 1).')
         self.threshold = threshold
         self.ramp = ramp
         self.begin = begin

@@ -42,10 +42,11 @@ class AdaptationStep:
         sizes = [tuple(images[side].shape[2:]) for side in ('source', 'target')]
         if sizes[0] != sizes[1]:
             raise UserError(
-                f'source images have {_by(sizes[0])} pixels and target images {_by(sizes[1])}: '
-                'crop both to one size, or set size=(height, width) of the data_preprocessor.'
+                f'source images have {_format_size(sizes[0])} pixels, but target images have '
+                f'{_format_size(sizes[1])}: crop both to the same size, or set size=(height, '
+                'width) of the data_preprocessor.'
             )
-        self.source_labels = torch.cat([each.gt_sem_seg.data for each in self.source_samples])
+        self.source_labels = torch.cat([sample.gt_sem_seg.data for sample in self.source_samples])
         self.draws = SampleDraws(self.target_samples)
 
     @property
@@ -109,12 +110,12 @@ class AdaptationStep:
         """Pseudo-labels and weights of the target images, (N, H, W) each, without gradients."""
         images = self.target_images
         with torch.no_grad():
-            found = [self.model.probabilities(images)]
+            predictions = [self.model.probabilities(images)]
             if getattr(self.model.pseudo, 'needs_both', False):
-                blind = images.clone()
-                blind[:, self.bands :] = torch.nan
-                found.append(self.model.probabilities(blind))
-            labels, weights = self.model.pseudo(*found)
+                without_depth = images.clone()
+                without_depth[:, self.bands :] = torch.nan
+                predictions.append(self.model.probabilities(without_depth))
+            labels, weights = self.model.pseudo(*predictions)
         return self._without_padding(labels), weights
 
     def _without_padding(self, labels: Tensor) -> Tensor:
@@ -140,10 +141,10 @@ class AdaptationStep:
 
     def augmented(self, images: Tensor, name: str) -> Tensor:
         """Augment images for the student; another ``name`` gives other random numbers."""
-        given = self.segmentor.data_preprocessor
+        preprocessor = self.segmentor.data_preprocessor
         for part in self.model.augmentation:
             draw = self.draws.named(f'{name}/{type(part).__name__}')
-            images = part(images, given.mean, given.std, draw)
+            images = part(images, preprocessor.mean, preprocessor.std, draw)
         return images
 
     def losses(
@@ -155,8 +156,8 @@ class AdaptationStep:
             for label, sample in zip(labels, self.source_samples, strict=True)
         ]
         with pixel_weights(self.segmentor, weights):
-            found = self.segmentor.loss(images, samples)
-        return weighted(found, weight)
+            losses = self.segmentor.loss(images, samples)
+        return weighted(losses, weight)
 
 
 def _rows(features: Any, rows: slice) -> Any:
@@ -179,10 +180,10 @@ def weighted(losses: dict[str, Tensor], weight: float) -> dict[str, Tensor]:
         return losses
 
     def scaled(value):
-        return [weight * each for each in value] if isinstance(value, list) else weight * value
+        return [weight * item for item in value] if isinstance(value, list) else weight * value
 
     return {name: scaled(value) if 'loss' in name else value for name, value in losses.items()}
 
 
-def _by(size: tuple[int, int]) -> str:
+def _format_size(size: tuple[int, int]) -> str:
     return f'{size[0]} × {size[1]}'

@@ -37,13 +37,13 @@ class StrongAugmentation(nn.Module):
         super().__init__()
         if not (0 <= jitter <= 1 and 0 <= blur <= 1 and 0 <= strength <= 1):
             raise UserError(
-                f'StrongAugmentation: jitter={jitter}, blur={blur}, strength={strength}: take '
-                'numbers from 0 to 1.'
+                f'StrongAugmentation: jitter={jitter}, blur={blur} and strength={strength} must be '
+                'from 0 to 1.'
             )
         if not 0 < blur_px[0] <= blur_px[1]:
             raise UserError(
-                f'StrongAugmentation: blur_px={tuple(blur_px)}: give the smallest and the largest '
-                'σ, above 0; blur=0 blurs nothing.'
+                f'blur_px={tuple(blur_px)} of StrongAugmentation must be the smallest and the '
+                'largest σ, both above 0; set blur=0 for no blur.'
             )
         self.jitter = jitter
         self.blur = blur
@@ -109,8 +109,8 @@ def blurred(image: Tensor, sigma: float) -> Tensor:
     reach = max(1, round(3 * sigma))
     if min(image.shape[1:]) <= reach:
         return image
-    places = torch.arange(-reach, reach + 1, device=image.device, dtype=image.dtype)
-    kernel = torch.exp(-(places**2) / (2 * sigma**2))
+    offsets = torch.arange(-reach, reach + 1, device=image.device, dtype=image.dtype)
+    kernel = torch.exp(-(offsets**2) / (2 * sigma**2))
     kernel = (kernel / kernel.sum()).expand(len(image), 1, 1, -1)
     padded = F.pad(image[None], [reach] * 4, mode='reflect')
     rows = F.conv2d(padded, kernel, groups=len(image))
@@ -119,7 +119,7 @@ def blurred(image: Tensor, sigma: float) -> Tensor:
 
 @MODELS.register_module()
 class DepthDropout(nn.Module):
-    """Set the depth of whole images to NaN (missing) at random; colours do not change.
+    """Set all depth of some images, chosen at random, to NaN (missing); colours do not change.
 
     An ``augmentation`` only applies to the student. So the teacher labels with depth, while the
     student learns not to depend on it.
@@ -131,7 +131,7 @@ class DepthDropout(nn.Module):
     def __init__(self, prob: float = 0.5) -> None:
         super().__init__()
         if not 0 <= prob <= 1:
-            raise UserError(f'DepthDropout: prob={prob}: take a number from 0 to 1.')
+            raise UserError(f'prob={prob} of DepthDropout must be from 0 to 1.')
         self.prob = prob
 
     def forward(

@@ -83,7 +83,7 @@ class BoxLabels(nn.Module):
     ) -> None:
         super().__init__()
         if not sizes or min(sizes) < 1:
-            raise UserError(f'BoxLabels: sizes={tuple(sizes)}: use sizes of 1 pixel or more.')
+            raise UserError(f'sizes={tuple(sizes)} of BoxLabels must be 1 pixel or more each.')
         self.sizes = tuple(sizes)
         self.threshold = threshold
         self.weight = weight
@@ -120,7 +120,7 @@ class ClassPrior(nn.Module):
         super().__init__()
         if isinstance(prior, str) and prior not in ('source', 'uniform'):
             raise UserError(
-                f"ClassPrior: prior is 'source', 'uniform' or one share per class, not {prior!r}."
+                f"prior={prior!r} of ClassPrior must be 'source', 'uniform' or one share per class."
             )
         self.prior = prior
         self.weight = weight

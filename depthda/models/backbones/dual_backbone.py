@@ -43,10 +43,9 @@ class DualBackbone(BaseModule):
         """Encode images (N, optical_bands + 1, H, W) with depth last."""
         if inputs.shape[1] != self.optical_bands + 1:
             raise UserError(
-                f'DualBackbone got images of {inputs.shape[1]} channels but needs '
-                f'{self.optical_bands} optical bands and depth last: give the dataset a depth '
-                'folder and LoadDepth in the pipeline, and leave data_preprocessor.depth at '
-                "'input'."
+                f'DualBackbone got images with {inputs.shape[1]} channels, but it needs '
+                f'{self.optical_bands} optical bands followed by depth: set a depth folder for the '
+                "dataset, add LoadDepth to the pipeline, and keep data_preprocessor.depth='input'."
             )
         depth = fill_missing(inputs[:, -1:], self.depth_in_channels)
         return PairedFeatures(tuple(self.rgb(inputs[:, :-1])), tuple(self.depth(depth)))
@@ -96,8 +95,9 @@ class EarlyFusionBackbone(BaseModule):
         stem = next((m for m in self.backbone.modules() if isinstance(m, nn.Conv2d)), None)
         if stem is None or stem.in_channels != optical_bands:
             raise UserError(
-                f'{type(self.backbone).__name__} does not begin with a convolution of '
-                f'{optical_bands} bands, so depth cannot be fused early.'
+                f'{type(self.backbone).__name__} does not begin with a convolution over '
+                f'{optical_bands} bands, so EarlyFusionBackbone cannot add depth: use another '
+                'backbone, or set optical_bands.'
             )
         shape = stem.kernel_size, stem.stride, stem.padding, stem.dilation
         self.depth_stem = nn.Conv2d(1, stem.out_channels, *shape, bias=False)

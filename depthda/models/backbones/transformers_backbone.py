@@ -67,7 +67,9 @@ class TransformersBackbone(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         if frozen and gradient_checkpointing:
-            raise UserError('A frozen backbone has no backward pass: drop gradient_checkpointing.')
+            raise UserError(
+                'A frozen backbone has no backward pass: remove gradient_checkpointing.'
+            )
         from transformers import AutoBackbone
 
         self.model = AutoBackbone.from_config(_build_config(arch, out_indices))
@@ -76,7 +78,7 @@ class TransformersBackbone(BaseModule):
         self.allowed_missing = allowed_missing
         if extra_bands not in (None, 'zero', 'mean'):
             raise UserError(
-                f"extra_bands={extra_bands!r} of TransformersBackbone: use 'zero' or 'mean'."
+                f"extra_bands={extra_bands!r} of TransformersBackbone must be 'zero' or 'mean'."
             )
         self.extra_bands = extra_bands
         self.frozen = frozen
@@ -118,13 +120,14 @@ class TransformersBackbone(BaseModule):
             return tuple(self.model(inputs).feature_maps)
 
     def _check_size(self, inputs: Tensor) -> None:
-        """Refuse images that a plain ViT would silently crop to whole patches."""
+        """Refuse images that a plain ViT would silently crop to complete patches."""
         config = self.model.config
         plain_vit = hasattr(config, 'hidden_size') and not hasattr(config, 'depths')
         if plain_vit and any(side % config.patch_size for side in inputs.shape[2:]):
             raise UserError(
-                f'Images of {tuple(inputs.shape[2:])} are not whole patches of {config.patch_size} '
-                f'({config.model_type}): crop, resize or pad them to a multiple of it.'
+                f'Images of {tuple(inputs.shape[2:])} cannot be divided into the patches of '
+                f'{config.model_type}: crop, resize or pad them to a multiple of '
+                f'{config.patch_size} pixels.'
             )
 
 
@@ -141,8 +144,8 @@ def _add_encoder(backbone: TransformersBackbone, state_dict: dict, prefix: str, 
     stored = state_dict.get(f'{prefix}fingerprint')
     if stored is not None and not torch.equal(stored.cpu(), backbone.fingerprint.cpu()):
         raise UserError(
-            f'the checkpoint was trained on a frozen encoder whose weights differ from '
-            f'weights={backbone.weights!r}: set weights to the ones it was trained on.'
+            f'the checkpoint was trained with a frozen encoder whose weights differ from '
+            f'weights={backbone.weights!r}: set weights to those of the training.'
         )
     own = backbone.model.state_dict()
     state_dict.update({f'{prefix}model.{key}': value for key, value in own.items()})
@@ -156,16 +159,16 @@ def _build_config(arch: ConfigType, out_indices: Sequence[int]) -> 'PreTrainedCo
     family = values.pop('model_type', None)
     if family not in CONFIG_MAPPING:
         raise UserError(
-            f"arch.model_type {family!r} is not a family of transformers: use 'convnext', 'swin', "
-            f"'dinov2' or another."
+            f'arch.model_type={family!r} is not a model family of transformers: use for example '
+            "'convnext', 'swin' or 'dinov2'."
         )
     config_class = CONFIG_MAPPING[family]
     if config_class not in AutoBackbone._model_mapping:
-        raise UserError(f'transformers has no backbone class for arch.model_type {family!r}.')
+        raise UserError(f'transformers has no backbone class for arch.model_type={family!r}.')
     try:
         config = config_class(**values, out_indices=list(out_indices))
     except ValueError as error:
-        raise UserError(f'The arch of the {family} backbone is refused: {error}.') from error
+        raise UserError(f'The arch of the {family} backbone is not valid: {error}.') from error
     # The class accepts any key, so a misspelt key would have no effect.
     known = config_fields(config) | set(config.attribute_map)
     if unknown := sorted(set(values) - known):
@@ -198,12 +201,12 @@ def _checkpoint_blocks(model: nn.Module) -> None:
     if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()):
         raise UserError(
             f'gradient_checkpointing would update the batch statistics of '
-            f'{type(model).__name__} twice per step: switch it off.'
+            f'{type(model).__name__} twice per step: disable it.'
         )
     lists = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
     blocks = [m for modules in lists for m in modules if type(m).__name__.endswith('Layer')]
     if not blocks:
-        raise UserError(f'{type(model).__name__} has no blocks to checkpoint: switch it off.')
+        raise UserError(f'{type(model).__name__} has no blocks: disable gradient_checkpointing.')
     for block in blocks:
         cls = type(block)
         block.__class__ = type(f'Checkpointed{cls.__name__}', (_Checkpointed, cls), {})

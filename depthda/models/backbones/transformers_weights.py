@@ -66,10 +66,10 @@ def load_weights(
     if missing := _not_allowed(report['missing_keys'], allowed_missing):
         faults.append(f'lack {first_names(missing, 5)}')
     if unexpected := _not_allowed(report['unexpected_keys'], ALLOWED_UNEXPECTED):
-        faults.append(f'have {first_names(unexpected, 5)}, which the architecture does not know')
+        faults.append(f'have {first_names(unexpected, 5)}, which the architecture lacks')
     if shapes := sorted(report['mismatched_keys']):
-        shown = [f'{key} {tuple(found)} instead of {tuple(size)}' for key, found, size in shapes]
-        faults.append(f'have other shapes: {first_names(shown, 5)}')
+        shown = [f'{key} {tuple(shape)} instead of {tuple(size)}' for key, shape, size in shapes]
+        faults.append(f'have different shapes: {first_names(shown, 5)}')
     if faults:
         raise UserError(
             f'The weights {weights!r} do not fit the {model.config.model_type} backbone of the '
@@ -81,17 +81,17 @@ def load_weights(
     model.load_state_dict(state)
     missing = len(report['missing_keys'])
     text = f'{type(model).__name__}: {len(state) - missing} tensors from {weights}'
-    print_log(f'{text}, {missing} left fresh' if missing else text, logger='current')
+    print_log(f'{text}, {missing} with random values' if missing else text, logger='current')
 
 
-def _add_bands(model: 'PreTrainedModel', state: dict[str, Tensor], how: str) -> None:
+def _add_bands(model: 'PreTrainedModel', state: dict[str, Tensor], extra_bands: str) -> None:
     """Extend the kernels of the first convolution in ``state`` to the bands of ``model``."""
     for name, expected in model.state_dict().items():
         kernels = state[name]
         if kernels.ndim == 4 and kernels.shape[1] < expected.shape[1]:
-            extra = expected.shape[1] - kernels.shape[1]
-            mean = kernels.mean(1, keepdim=True).expand(-1, extra, -1, -1)
-            added = mean if how == 'mean' else torch.zeros_like(mean)
+            count = expected.shape[1] - kernels.shape[1]
+            mean = kernels.mean(1, keepdim=True).expand(-1, count, -1, -1)
+            added = mean if extra_bands == 'mean' else torch.zeros_like(mean)
             state[name] = torch.cat([kernels, added], 1)
 
 
@@ -105,30 +105,31 @@ def _check_config(
         stored = AutoConfig.from_pretrained(weights)
     if stored.model_type != config.model_type:
         raise UserError(
-            f'The weights {weights!r} are of a {stored.model_type} model, but arch.model_type is '
-            f'{config.model_type!r}: change one of the two.'
+            f'The weights {weights!r} belong to a {stored.model_type} model, but arch.model_type '
+            f'is {config.model_type!r}: change one of the two.'
         )
-    bands, found = (getattr(item, 'num_channels', None) for item in (config, stored))
-    if bands != found:
-        text = f'The weights {weights!r} are of {found} bands, but arch.num_channels is {bands}'
-        if found is None or bands < found:
-            raise UserError(f'{text}: set weights=None, or use as many bands as the weights have.')
+    bands, stored_bands = (getattr(item, 'num_channels', None) for item in (config, stored))
+    if bands != stored_bands:
+        numbers = f'have {stored_bands} bands, but arch.num_channels is {bands}'
+        text = f'The weights {weights!r} {numbers}'
+        if stored_bands is None or bands < stored_bands:
+            raise UserError(f'{text}: set weights=None, or use the same number of bands.')
         if extra_bands is None:
             raise UserError(
-                f"{text}: choose kernels for other bands by extra_bands='zero' or 'mean' in the "
-                "backbone's config, or set weights=None."
+                f"{text}: set extra_bands='zero' or 'mean' in the backbone's config to initialise "
+                'the other bands, or set weights=None.'
             )
         config = copy.deepcopy(config)
-        config.num_channels = found
+        config.num_channels = stored_bands
     differing = []
     for name in sorted(config_fields(config)):
         values = (getattr(part, name) for part in (config, stored))
-        expected, found = (list(v) if isinstance(v, tuple) else v for v in values)
-        if expected != found and not _FREE_FIELDS.search(name):
-            differing.append(f'{name} (arch {expected}, weights {found})')
+        expected, actual = (list(v) if isinstance(v, tuple) else v for v in values)
+        if expected != actual and not _FREE_FIELDS.search(name):
+            differing.append(f'{name} (arch {expected}, weights {actual})')
     if differing:
         raise UserError(
-            f'The weights {weights!r} have another architecture than the config: '
+            f'The weights {weights!r} have a different architecture from the config: '
             f'{", ".join(differing)}.'
         )
     return config

@@ -33,17 +33,17 @@ class DAFormerHead(BaseDecodeHead):
             nn.Conv2d(channels, embed_channels, 1) for channels in self.in_channels
         )
         fused = embed_channels * len(self.in_channels)
-        style = dict(norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
+        layers = dict(norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
         self.branches = nn.ModuleList(
-            ConvModule(fused, self.channels, 1, **style)
+            ConvModule(fused, self.channels, 1, **layers)
             if dilation == 1
             else DepthwiseSeparableConvModule(
-                fused, self.channels, 3, dilation=dilation, padding=dilation, **style
+                fused, self.channels, 3, dilation=dilation, padding=dilation, **layers
             )
             for dilation in dilations
         )
         joined = len(dilations) * self.channels
-        self.bottleneck = ConvModule(joined, self.channels, 3, padding=1, **style)
+        self.bottleneck = ConvModule(joined, self.channels, 3, padding=1, **layers)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         maps = self._transform_inputs(inputs)

@@ -70,7 +70,8 @@ class DepthRefinedHead(BaseModule):
         if depth.shape[1] != self.depth_channels:
             raise UserError(
                 f'DepthRefinedHead has depth_channels={self.depth_channels}, but the first stage '
-                f'of the depth backbone has {depth.shape[1]} channels: make them agree.'
+                f'of the depth backbone has {depth.shape[1]} channels: set depth_channels to '
+                f'{depth.shape[1]}.'
             )
         size = max(logits.shape[2:], depth.shape[2:])
         logits, depth = (
@@ -87,8 +88,8 @@ class DepthRefinedHead(BaseModule):
         raw = self._raw(inputs)
         refined = self.refine(raw, inputs)
         losses = _weighted(self.head.loss_by_feat(raw, batch_data_samples), self.raw_weight)
-        more = _weighted(self.head.loss_by_feat(refined, batch_data_samples), self.refined_weight)
-        return losses | add_prefix(more, 'refined') | {'step': self.step.detach().sigmoid()}
+        after = _weighted(self.head.loss_by_feat(refined, batch_data_samples), self.refined_weight)
+        return losses | add_prefix(after, 'refined') | {'step': self.step.detach().sigmoid()}
 
     def predict(
         self, inputs: GuidedFeatures, batch_img_metas: list[dict], test_cfg: ConfigType
@@ -99,7 +100,7 @@ class DepthRefinedHead(BaseModule):
         if not isinstance(inputs, GuidedFeatures):
             raise UserError(
                 'DepthRefinedHead needs the depth features of DualBackbone and a fusion neck, but '
-                f'got {type(inputs).__name__}: give the model both.'
+                f'got {type(inputs).__name__}: use both in the model.'
             )
         logits = self.head(inputs)
         if not isinstance(logits, Tensor):

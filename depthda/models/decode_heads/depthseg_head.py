@@ -35,7 +35,7 @@ class DepthSegHead(BaseDecodeHead):
         kwargs = dict(in_index=(0, 1, 2, 3), input_transform='multiple_select') | kwargs
         super().__init__(in_channels=in_channels, channels=channels, **kwargs)
         if len(self.in_channels) != 4:
-            raise UserError(f'DepthSegHead takes four feature maps, not {len(self.in_channels)}.')
+            raise UserError(f'DepthSegHead needs four feature maps, not {len(self.in_channels)}.')
         self.prompt_channels = prompt_channels
         resamplers = (
             nn.ConvTranspose2d(channels, channels, 4, stride=4),
@@ -62,7 +62,7 @@ class DepthSegHead(BaseDecodeHead):
             if not isinstance(inputs, GuidedFeatures):
                 raise UserError(
                     f'DepthSegHead has prompt_channels={self.prompt_channels} but got no prompts: '
-                    'give the model a depth_decoder and a prompter, or drop prompt_channels.'
+                    'set depth_decoder and prompter of the model, or remove prompt_channels.'
                 )
             prompts = [(prompt,) for prompt in inputs.depth]
         decoded = self.input_layer(torch.cat([features[3], *prompts[3]], dim=1))

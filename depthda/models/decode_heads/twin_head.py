@@ -34,7 +34,7 @@ class TwinHead(BaseModule):
     ) -> None:
         super().__init__()
         if combine not in ('sum', 'mean'):
-            raise UserError(f"TwinHead: combine is 'sum' or 'mean', not {combine!r}.")
+            raise UserError(f"combine={combine!r} of TwinHead must be 'sum' or 'mean'.")
         self.copies = nn.ModuleList(MODELS.build(head) for _ in range(2))
         # The segmentor reads these from its decode head.
         for name in ('num_classes', 'out_channels', 'align_corners', 'threshold', 'ignore_index'):

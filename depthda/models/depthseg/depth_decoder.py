@@ -36,7 +36,7 @@ class DepthDecoder(BaseModule):
         channels: Channels of the fused maps (64, 128, 256 in Depth Anything S, B, L).
         reassemble_channels: Channels of the four resampled maps.
         head_channels: Channels of the last convolution before depth.
-        scale: Factor for predicted depth. The teacher's maps lie in [0, 1], but pretrained
+        scale: Factor for predicted depth. The teacher's maps are in [0, 1], but pretrained
             ``weights`` predict far larger values.
         weights: Hub id or local folder of a Depth Anything checkpoint for the initial weights; its
             encoder is not used.
@@ -63,7 +63,7 @@ class DepthDecoder(BaseModule):
         super().__init__(init_cfg)
         if len(reassemble_channels) != 4:
             raise UserError(
-                f'DepthDecoder: reassemble_channels={tuple(reassemble_channels)}: give four.'
+                f'DepthDecoder needs four reassemble_channels, not {len(reassemble_channels)}.'
             )
         config = DepthAnythingConfig(
             patch_size=patch_size,
@@ -115,8 +115,8 @@ class DepthDecoder(BaseModule):
             differing = dict(shapes ^ {(key, value.shape) for key, value in source.items()})
             if differing:
                 raise UserError(
-                    f'The neck and head of {weights!r} are not those of this DepthDecoder '
-                    f'({len(differing)} tensors differ, {name}.{min(differing)} among them): set '
+                    f'The neck and head of {weights!r} do not fit this DepthDecoder '
+                    f'({len(differing)} tensors differ, for example {name}.{min(differing)}): set '
                     'channels, reassemble_channels, head_channels and in_channels to those of the '
                     'checkpoint.'
                 )

@@ -38,9 +38,9 @@ def berhu_loss(
     """
     shapes = [tuple(tensor.shape) for tensor in (predicted, target, valid) if tensor is not None]
     if len(set(shapes)) > 1:
-        raise UserError(f'BerHu needs maps of the same shape, but these have {shapes}.')
+        raise UserError(f'BerHu needs maps of the same shape, but got {shapes}.')
     if not 0 < threshold <= 1:
-        raise UserError(f'threshold={threshold} of BerHu is out of range: use a value in (0, 1].')
+        raise UserError(f'threshold={threshold} of BerHu must be in (0, 1].')
     predicted = at_least_float32(predicted)
     target = target.to(predicted.dtype)
     count = predicted.numel()

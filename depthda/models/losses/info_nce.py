@@ -43,7 +43,7 @@ def info_nce(
         negatives: Positions (N, L, K) to use instead of drawn ones, for tests.
     """
     if temperature < 0.02:
-        raise UserError(f'temperature={temperature} of InfoNCE: use .02 or more.')
+        raise UserError(f'temperature={temperature} of InfoNCE must be 0.02 or more.')
     if valid is None:
         valid = anchors.new_ones(anchors.shape[:2], dtype=torch.bool)
     valid = valid & (valid.sum(1, keepdim=True) > 1)
@@ -66,8 +66,8 @@ class InfoNCELoss(nn.Module):
 class _InfoNCE(torch.autograd.Function):
     """Compute the loss and its gradient together, for a block of rows of the similarity matrix.
 
-    The loss is a scalar, so the forward pass can compute its gradient up to a factor. The whole
-    similarity matrix, of which autograd would keep two copies, is never in memory.
+    The loss is a scalar, so the forward pass can compute its gradient up to a factor. The complete
+    similarity matrix, which autograd would keep twice, is never in memory.
     """
 
     @staticmethod

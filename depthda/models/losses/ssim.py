@@ -27,7 +27,7 @@ def ssim_loss(
         \frac {2 \mu_x \mu_y + C_1} {\mu_x^2 + \mu_y^2 + C_1} \cdot
         \frac {2 \sigma_{xy} + C_2} {\sigma_x^2 + \sigma_y^2 + C_2},
 
-    where W are the windows of all images of the batch that lie inside an image and have only valid
+    where W are the windows of all images of the batch that are inside an image and have only valid
     pixels. Other pixels have no influence, even if they are NaN. The loss is 0 if there is no such
     window. It is computed at least in single precision.
 
@@ -58,14 +58,14 @@ def ssim_loss(
         loss = luminance + structure - luminance * structure
         if valid is None:
             return loss.mean()
-        whole = _whole_windows(valid, window)
-        return loss.masked_fill(~whole, 0).sum() / whole.sum().clamp(min=1)
+        windows = _valid_windows(valid, window)
+        return loss.masked_fill(~windows, 0).sum() / windows.sum().clamp(min=1)
 
 
 def _check_shapes(maps: list[Tensor], window: int) -> None:
     if maps[0].ndim != 3 or any(m.shape != maps[0].shape for m in maps):
         shapes = ', '.join(str(tuple(m.shape)) for m in maps)
-        raise UserError(f'SSIM needs maps of the same shape (N, H, W), but these have {shapes}.')
+        raise UserError(f'SSIM needs maps of the same shape (N, H, W), but got {shapes}.')
     height, width = maps[0].shape[1:]
     if min(height, width) < window:
         raise UserError(
@@ -81,7 +81,7 @@ class SSIMLoss(nn.Module):
     def __init__(self, window: int = 11, sigma: float = 1.5, loss_weight: float = 1.0) -> None:
         super().__init__()
         if window < 1 or sigma <= 0:
-            raise UserError(f'SSIMLoss(window={window}, sigma={sigma}): both must be above 0.')
+            raise UserError(f'window={window} and sigma={sigma} of SSIMLoss must be above 0.')
         self.window = window
         self.sigma = sigma
         self.loss_weight = loss_weight
@@ -101,7 +101,7 @@ def _centred(maps: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
 
 
 def _blur(maps: Tensor, window: int, sigma: float) -> Tensor:
-    """Average maps (N, C, H, W) under a Gaussian, wherever its window lies inside the map."""
+    """Average maps (N, C, H, W) under a Gaussian, wherever its window is inside the map."""
     offsets = torch.arange(window, device=maps.device, dtype=maps.dtype) - (window - 1) / 2
     weights = (-offsets.square() / (2 * sigma**2)).softmax(0)
     channels = maps.shape[1]
@@ -112,9 +112,9 @@ def _blur(maps: Tensor, window: int, sigma: float) -> Tensor:
     return maps
 
 
-def _whole_windows(valid: Tensor, window: int) -> Tensor:
+def _valid_windows(valid: Tensor, window: int) -> Tensor:
     """Mark the windows without invalid pixels, as (N, H − window + 1, W − window + 1)."""
-    holes = (~valid).float()
+    invalid = (~valid).float()
     for shape in ((window, 1), (1, window)):
-        holes = F.max_pool2d(holes, shape, stride=1)
-    return holes == 0
+        invalid = F.max_pool2d(invalid, shape, stride=1)
+    return invalid == 0

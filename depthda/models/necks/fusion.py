@@ -35,13 +35,13 @@ class PairedFusion(BaseModule, metaclass=ABCMeta):
             is_list = isinstance(channels, list | tuple)
             if not (is_list and all(isinstance(count, int) and count > 0 for count in channels)):
                 raise UserError(
-                    f'{type(self).__name__}: {key}_channels={channels!r}: give the channels of '
-                    f'the {key} backbone as a list of whole numbers, one per stage.'
+                    f'{key}_channels={channels!r} of {type(self).__name__} must be a list of '
+                    f'integers: the channels of the {key} backbone, one value per stage.'
                 )
         if len(rgb_channels) != len(depth_channels):
             raise UserError(
-                f'{type(self).__name__} fuses stage by stage but has {len(rgb_channels)} '
-                f'rgb_channels and {len(depth_channels)} depth_channels.'
+                f'{type(self).__name__} has {len(rgb_channels)} rgb_channels but '
+                f'{len(depth_channels)} depth_channels: set one value per stage in both.'
             )
         self.rgb_channels = list(rgb_channels)
         self.depth_channels = list(depth_channels)
@@ -64,14 +64,14 @@ class PairedFusion(BaseModule, metaclass=ABCMeta):
         if [shape[1:] for shape in rgb] != [shape[1:] for shape in depth]:
             raise UserError(
                 f'{name} cannot pair optical features {rgb} with depth features {depth} '
-                f'(channels, height, width): give both backbones the same strides and out_indices.'
+                '(channels, height, width): use the same strides and out_indices in both backbones.'
             )
-        found = [shape[0] for shape in rgb], [shape[0] for shape in depth]
-        if found != (self.rgb_channels, self.depth_channels):
+        actual = [shape[0] for shape in rgb], [shape[0] for shape in depth]
+        if actual != (self.rgb_channels, self.depth_channels):
             raise UserError(
-                f'{name} got features of {found[0]} (rgb) and {found[1]} (depth) channels, but its '
-                f'config has {self.rgb_channels} and {self.depth_channels}: set rgb_channels and '
-                'depth_channels to the channels of the features.'
+                f'{name} got features with {actual[0]} (rgb) and {actual[1]} (depth) channels, but '
+                f'its config has {self.rgb_channels} and {self.depth_channels}: set rgb_channels '
+                'and depth_channels to the channels of the features.'
             )
 
 

@@ -67,13 +67,13 @@ class MultiScaleContrastiveNeck(BaseModule):
         scales = len(self.fusion.rgb_channels)
         if len(scale_weights) != scales:
             raise UserError(
-                f'MultiScaleContrastiveNeck has {len(scale_weights)} scale_weights for the '
-                f'{scales} scales of its fusion: give one per scale.'
+                f'MultiScaleContrastiveNeck has {len(scale_weights)} scale_weights, but its fusion '
+                f'has {scales} scales: set one weight per scale.'
             )
         if pair not in ('enhanced-rgb', 'depth-rgb'):
-            raise UserError(f"pair={pair!r}: use 'enhanced-rgb' or 'depth-rgb'.")
+            raise UserError(f"pair={pair!r} must be 'enhanced-rgb' or 'depth-rgb'.")
         if not 0 < depth_share < 1:
-            raise UserError(f'depth_share={depth_share} must lie between 0 and 1.')
+            raise UserError(f'depth_share={depth_share} must be between 0 and 1.')
         self.out_channels = self.fusion.out_channels
         self.scale_weights = tuple(scale_weights)
         self.pair = pair
@@ -90,7 +90,7 @@ class MultiScaleContrastiveNeck(BaseModule):
         if not isinstance(norm, _BatchNorm | None):
             raise UserError(
                 f'MultiScaleContrastiveNeck: norm_cfg builds {type(norm).__name__}, which cannot '
-                "leave cells out of its statistics: use dict(type='SyncBN') or dict(type='BN')."
+                "exclude cells from its statistics: use dict(type='SyncBN') or dict(type='BN')."
             )
         if pair == 'enhanced-rgb':
             start = math.log(depth_share / (1 - depth_share))

@@ -14,7 +14,7 @@ from depthda.errors import UserError
 class DatePrediction(BaseModel):
     """Encode a scene on one date and predict its image on the other, pixel by pixel.
 
-    An image holds one scene on two dates, with ``bands`` channels each. At random, one date is the
+    An image shows one scene on two dates, with ``bands`` channels each. At random, one date is the
     input x and the other the target y. The loss is the mean of |f(x) − y| over normalised bands, at
     ``upscale`` times the resolution of the finest feature map. x does not show the season, light
     and sensor of y, so f has to recognise what covers the ground. No labels are read.
@@ -63,17 +63,17 @@ class DatePrediction(BaseModel):
         if mode == 'tensor':
             return self._other_date(inputs[:, : self.bands])
         if mode != 'loss':
-            raise NotImplementedError(f'DatePrediction is only trained: it has no mode={mode!r}')
+            raise NotImplementedError(f'DatePrediction only supports training, not mode={mode!r}')
         if inputs.shape[1] != 2 * self.bands:
             raise UserError(
-                f'DatePrediction needs two dates of {self.bands} bands, but images have '
+                f'DatePrediction needs two dates with {self.bands} bands each, but the images have '
                 f'{inputs.shape[1]} channels: make them with depthda sample --two-dates.'
             )
         dates = inputs[:, : self.bands], inputs[:, self.bands :]
         swap = torch.rand(len(inputs), 1, 1, 1, device=inputs.device) < 0.5
-        seen, hidden = torch.where(swap, *dates), torch.where(swap, *dates[::-1])
-        predicted = self._other_date(seen)
-        target = F.interpolate(hidden, size=predicted.shape[2:], mode='area')
+        known, other = torch.where(swap, *dates), torch.where(swap, *dates[::-1])
+        predicted = self._other_date(known)
+        target = F.interpolate(other, size=predicted.shape[2:], mode='area')
         return dict(loss_date=F.l1_loss(predicted, target))
 
     def _other_date(self, images: Tensor) -> Tensor:

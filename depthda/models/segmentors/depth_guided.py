@@ -29,12 +29,12 @@ class DepthGuidedEncoderDecoder(FilledCompletely, EncoderDecoder):
     keeps no activations. ``mode='whole'`` works as in mmseg.
 
     A checkpoint of another model is refused, even by mmseg's ``init_model``, which would otherwise
-    load the weights that fit and leave the rest random. Only ``load_state_dict(..., strict=False)``
-    of ``torch`` accepts it.
+    load the weights that fit and leave the others random. Only
+    ``load_state_dict(..., strict=False)`` of ``torch`` accepts it.
 
     Attributes:
         keep_logits: Whether predictions have ``seg_logits``. False saves the memory of the logits
-            of the whole image; the predicted map is the same.
+            of the complete image; the predicted map is the same.
     """
 
     keep_logits = True
@@ -98,7 +98,7 @@ class DepthGuidedEncoderDecoder(FilledCompletely, EncoderDecoder):
     def _windows(self) -> dict[str, Any]:
         for key in ('crop_size', 'stride'):
             if key not in self.test_cfg:
-                raise UserError(f"model.test_cfg has mode='slide' but no {key}: add {key}=(h, w).")
+                raise UserError(f"model.test_cfg has mode='slide' but no {key}: set {key}=(h, w).")
         return dict(
             crop=self.test_cfg['crop_size'],
             stride=self.test_cfg['stride'],
@@ -129,14 +129,14 @@ def _check_channels(key: str, head: nn.Module, neck: nn.Module, channels: Sequen
     stages = [index] if isinstance(index, int) else list(index)
     if not all(-len(channels) <= stage < len(channels) for stage in stages):
         raise UserError(
-            f'model.{key}.in_index={index}, but {name} returns {len(channels)} stages, numbered '
-            'from 0: choose among these.'
+            f'model.{key}.in_index={index} is out of range: {name} returns {len(channels)} stages, '
+            'numbered from 0.'
         )
-    found = [channels[stage] for stage in stages]
+    read = [channels[stage] for stage in stages]
     # If a head concatenates the stages, mmseg replaces its in_channels by their sum.
-    merged = [sum(found)] if getattr(head, 'input_transform', None) == 'resize_concat' else found
+    merged = [sum(read)] if getattr(head, 'input_transform', None) == 'resize_concat' else read
     if merged != ([expected] if isinstance(expected, int) else list(expected)):
-        actual = found[0] if isinstance(index, int) else found
+        actual = read[0] if isinstance(index, int) else read
         raise UserError(
             f'model.{key} has in_channels={expected}, but {name} returns {actual} channels at '
             f'in_index={index}: set model.{key}.in_channels={actual}.'

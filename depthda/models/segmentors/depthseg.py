@@ -21,7 +21,8 @@ class DepthSeg(DepthGuidedEncoderDecoder):
     """Predict land cover from optical bands only, with depth as a second task in training.
 
     The depth decoder reads the encoder's features, the semantic decoder reads adapted features.
-    Images are enlarged to whole patches; logits and depth have the size of the original image.
+    Images are enlarged to a multiple of the patch size. Logits and depth have the size of the
+    original image.
 
     Args:
         backbone: Config of a plain ViT, frozen.
@@ -51,12 +52,14 @@ class DepthSeg(DepthGuidedEncoderDecoder):
         missing = [name for name, part in parts.items() if part is None]
         if 0 < len(missing) < 3:
             raise UserError(
-                f'DepthSeg has no {" and no ".join(missing)}: depth_decoder, prompter and '
-                'loss_depth go together, all three or none.'
+                f'DepthSeg has no {" and no ".join(missing)}: set all of depth_decoder, prompter '
+                'and loss_depth, or none of them.'
             )
         self.prompted = not missing
         if not self.prompted and (teacher or keep_depth):
-            raise UserError('DepthSeg without a depth_decoder: drop teacher and keep_depth.')
+            raise UserError(
+                'DepthSeg has no depth_decoder: set it, or remove teacher and keep_depth.'
+            )
         super().__init__(backbone=backbone, decode_head=decode_head, neck=adapter, **kwargs)
         if self.prompted:
             self.depth_decoder = MODELS.build(depth_decoder)
@@ -131,9 +134,9 @@ class DepthSeg(DepthGuidedEncoderDecoder):
         if self.teacher is None:
             if not depth.shape[1]:
                 raise UserError(
-                    'DepthSeg learns depth from maps that are loaded with the images, and there '
-                    'are none: give the dataset depth=..., or the model teacher=dict('
-                    "type='DepthAnythingTeacher', weights=...)."
+                    'DepthSeg learns depth from maps that are loaded with the images, but there '
+                    'are none: set depth=... of the dataset, or teacher=dict('
+                    "type='DepthAnythingTeacher', weights=...) of the model."
                 )
             preprocessor, depth = self.data_preprocessor, depth[:, 0]
             return depth * preprocessor.depth_std + preprocessor.depth_mean, depth.isfinite()

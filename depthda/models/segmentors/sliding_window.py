@@ -48,8 +48,8 @@ class WindowGrid:
         (height, width), (down, right) = self.crop, self.stride
         if min(self.stride) < 1 or down > height or right > width:
             raise UserError(
-                f'windows of {tuple(self.crop)} every {tuple(self.stride)} do not cover an image: '
-                'the stride must be 1 to the size of a window.'
+                f'windows of {tuple(self.crop)} with stride {tuple(self.stride)} do not cover an '
+                'image: set a stride from 1 to the size of a window.'
             )
 
     @property
@@ -99,7 +99,7 @@ class WindowGrid:
 
         Args:
             batches: Windows, ordered by rows, with their logits (n, K, h, w). Windows without any
-                data may be left out; their pixels are 0 where no other window lies.
+                data may be left out; their pixels are 0 if no other window covers them.
             images: Number of images N.
             top: First row of the first window.
         """
@@ -120,9 +120,9 @@ class WindowGrid:
             h, w = self.size
             if (missing := windows[-1][1] + h - top - sums.shape[2]) > 0:
                 sums = pad(sums, [0, 0, 0, missing])
-            for (i, y, x), each in zip(windows, logits, strict=True):
-                place = sums[i, :, y - top : y - top + h, x : x + w]
-                place += each if window is None else each * window
+            for (i, y, x), values in zip(windows, logits, strict=True):
+                area = sums[i, :, y - top : y - top + h, x : x + w]
+                area += values if window is None else values * window
         if sums is not None:
             yield from self._complete(top, sums, self.height - top, scales)
 
@@ -145,18 +145,18 @@ def slide_inference(
     They equal those of mmseg's ``slide_inference``, but are float32 even if the model computes in
     bfloat16.
     """
-    whole = None
+    result = None
     for top, band in slide_bands(encode_decode, inputs, *args, **kwargs):
-        if whole is None:
-            whole = band.new_empty((*band.shape[:2], *inputs.shape[2:]))
-        whole[:, :, top : top + band.shape[2]] = band
-    return whole
+        if result is None:
+            result = band.new_empty((*band.shape[:2], *inputs.shape[2:]))
+        result[:, :, top : top + band.shape[2]] = band
+    return result
 
 
 def slide_labels(*args, **kwargs) -> Tensor:
     """Return the ``argmax`` of :func:`slide_inference` (N, 1, H, W), uint8 up to 256 classes.
 
-    Each band of rows is reduced as soon as it is complete, so the logits of the whole image are
+    Each band of rows is reduced as soon as it is complete, so the logits of the complete image are
     never in memory: for a scene of 6000 × 5600 pixels and 7 classes they would need 0.9 GB.
     """
     bands = [
@@ -188,7 +188,7 @@ def slide_bands(
         window_batch: Number of windows in each forward pass.
     """
     if window_batch < 1:
-        raise UserError(f'test_cfg: window_batch={window_batch}: take 1 or more.')
+        raise UserError(f'window_batch={window_batch} of test_cfg must be 1 or more.')
     grid = WindowGrid(*inputs.shape[2:], tuple(crop), tuple(stride))
     windows = [(i, y, x) for y in grid.rows for x in grid.columns for i in range(len(inputs))]
     h, w = grid.size
@@ -207,7 +207,7 @@ def slide_bands(
 
 
 def _move_up(sums: Tensor, rows: int) -> None:
-    """Drop the first ``rows`` rows and append as many zeros, without a copy of the whole tensor."""
+    """Drop the first ``rows`` rows and append as many zeros, without a copy of the tensor."""
     kept = sums.shape[2] - rows
     for index in product(range(sums.shape[0]), range(sums.shape[1])):
         sums[index][:kept] = sums[index][rows:].clone()

@@ -45,7 +45,7 @@ class StyleAdversary(nn.Module):
     ) -> None:
         super().__init__()
         if style not in ('source', 'target'):
-            raise UserError(f"StyleAdversary: style is 'source' or 'target', not {style!r}.")
+            raise UserError(f"style={style!r} of StyleAdversary must be 'source' or 'target'.")
         self.style = style
         self.weight = weight
         self.stage = stage

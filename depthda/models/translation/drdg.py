@@ -84,15 +84,15 @@ class DRDG(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor or dict(type='DomainPairPreprocessor'), init_cfg)
         if n_critic < 1:
-            raise UserError(f'DRDG: n_critic={n_critic}: give 1 or more.')
+            raise UserError(f'n_critic={n_critic} of DRDG must be 1 or more.')
         if depth_resize not in ('bilinear', 'nearest'):
-            raise UserError(f"DRDG: depth_resize is 'bilinear' or 'nearest', not {depth_resize!r}.")
+            raise UserError(f"depth_resize={depth_resize!r} of DRDG: use 'bilinear' or 'nearest'.")
         if not (dsl_weight or dccl_weight):
             generator = {**generator, 'depth_decoder': None}
         elif generator.get('depth_decoder', '') is None:
             raise UserError(
-                'DRDG: its generators have depth_decoder=None, but a depth loss has a weight: set '
-                'depth_decoder, or set dsl_weight=0 and dccl_weight=0.'
+                'the generators of DRDG have depth_decoder=None, but a depth loss has a weight '
+                'above 0: set depth_decoder, or set dsl_weight=0 and dccl_weight=0.'
             )
         self.generator_s2t = MODELS.build(generator)
         self.generator_t2s = MODELS.build(generator)
@@ -127,9 +127,7 @@ class DRDG(BaseModel):
         ``distance_s`` and ``distance_t`` are E[D(real)] − E[D(translated)] in the two domains;
         ``gradient_penalty`` is the unweighted sum over the domains.
         """
-        with torch.no_grad():
-            fake_target = self.generator_s2t(source.image, target.size).image
-            fake_source = self.generator_t2s(target.image, source.size).image
+        fake_source, fake_target = self.fakes(source, target)
         pairs = dict(
             s=(self.critic_s, source.image, fake_source),
             t=(self.critic_t, target.image, fake_target),
@@ -143,6 +141,12 @@ class DRDG(BaseModel):
             logs['gradient_penalty'] = sum(gradient_penalty(*pair) for pair in pairs.values())
             total = total + self.adversarial.gp_weight * logs['gradient_penalty']
         return dict(loss_critic=total, **logs)
+
+    @torch.no_grad()
+    def fakes(self, source: DomainBatch, target: DomainBatch) -> tuple[Tensor, Tensor]:
+        """Return translations in the styles of the source and of the target, for the critics."""
+        fake_target = self.generator_s2t(source.image, target.size).image
+        return self.generator_t2s(target.image, source.size).image, fake_target
 
     def generator_losses(self, source: DomainBatch, target: DomainBatch) -> dict[str, Tensor]:
         """Compute ``loss``, eq. (7), and its unweighted parts.
@@ -182,7 +186,8 @@ class DRDG(BaseModel):
         size = inputs['target'].shape[2:] if 'target' in inputs else self.target_size
         if size is None:
             raise UserError(
-                'DRDG does not know the size of translated images: set model.target_size.'
+                'DRDG needs the size of translated images to translate without target images: set '
+                'model.target_size.'
             )
         images = inputs['source'][:, : self.data_preprocessor.optical_bands]
         translated = self.generator_s2t(images, tuple(size)).image
@@ -197,8 +202,8 @@ class DRDG(BaseModel):
             images = inputs[domain]
             if needs_depth and images.shape[1] == bands:
                 raise UserError(
-                    f'DRDG learns from depth, but the {domain} images have none: give the dataset '
-                    'depth=..., or set model.dsl_weight=0 and model.dccl_weight=0, which is RDG.'
+                    f'DRDG learns from depth, but the {domain} images have none: set depth=... of '
+                    'the dataset, or model.dsl_weight=0 and model.dccl_weight=0, which is RDG.'
                 )
             depth = images[:, bands:] if needs_depth else None
             batches.append(DomainBatch(images[:, :bands], depth))

@@ -34,7 +34,7 @@ class ResiGenerator(BaseModule):
     upsampling, and skip connections between layers of the same size. Affine instance norm follows
     every convolution except the first and last downsampling ones and the output; dropout follows
     the last four downsampling and the first three upsampling convolutions. Values of translated
-    images may lie slightly outside [-1, 1]. Height and width of an image must be multiples of
+    images may be slightly outside [-1, 1]. Height and width of an image must be multiples of
     2 ** len(channels).
 
     Args:
@@ -59,13 +59,13 @@ class ResiGenerator(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         if len(channels) < 2:
-            raise UserError(f'ResiGenerator: channels={tuple(channels)}: give two or more.')
+            raise UserError(f'channels={tuple(channels)} of ResiGenerator must be two or more.')
         if resize not in ('post', 'pre'):
-            raise UserError(f"ResiGenerator: resize is 'post' or 'pre', not {resize!r}.")
+            raise UserError(f"resize={resize!r} of ResiGenerator must be 'post' or 'pre'.")
         if depth_decoder not in ('separate', 'shared', None):
             raise UserError(
-                f"ResiGenerator: depth_decoder is 'separate', 'shared' or None, not "
-                f'{depth_decoder!r}.'
+                f"depth_decoder={depth_decoder!r} of ResiGenerator must be 'separate', 'shared' or "
+                'None.'
             )
         self.k = k
         self.resize = resize
@@ -197,9 +197,9 @@ class PatchCritic(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         if not channels:
-            raise UserError('PatchCritic: channels is empty: give one or more.')
+            raise UserError('channels of PatchCritic must not be empty.')
         if norm not in _NORMS:
-            raise UserError(f'PatchCritic: norm is one of {sorted(_NORMS)}, not {norm!r}.')
+            raise UserError(f'norm={norm!r} of PatchCritic must be one of {sorted(_NORMS)}.')
         self.halvings = len(channels)
         layers: list[nn.Module] = []
         for i, width in enumerate(channels):
@@ -214,11 +214,11 @@ class PatchCritic(BaseModule):
     def forward(self, images: Tensor) -> Tensor:
         """Return scores (N, 1, h, w) of images (N, B, H, W)."""
         height, width = images.shape[2:]
-        least = 3 * 2**self.halvings
-        if min(height, width) < least:
+        side = 3 * 2**self.halvings
+        if min(height, width) < side:
             raise UserError(
-                f'PatchCritic of {self.halvings} halvings scores images of {least}×{least} or '
-                f'larger, but this one is {width}×{height}: use larger images or fewer channels.'
+                f'PatchCritic with {self.halvings} halvings needs images of {side}×{side} or more, '
+                f'but this one is {width}×{height}: use larger images or fewer channels.'
             )
         # Padding by one row and one column: the map shrinks by two in each direction, not by three.
         return self.last(F.pad(self.layers(images), (1, 0, 1, 0)))

@@ -37,14 +37,14 @@ class TranslationPreprocessor(BaseDataPreprocessor):
         shapes = sorted({tuple(image.shape) for image in images})
         if len(shapes) > 1:
             raise UserError(
-                f'images of shapes {shapes} cannot share a batch: crop them to one size, give all '
-                'of them depth or none, or set the batch size to 1.'
+                f'images with shapes {shapes} cannot share a batch: crop them to one size, load '
+                'depth for all or for none, or set the batch size to 1.'
             )
         channels = shapes[0][0]
         if channels not in (self.optical_bands, self.optical_bands + 1):
             raise UserError(
                 f'an image has {channels} channels, but the preprocessor with optical_bands='
-                f'{self.optical_bands} takes {self.optical_bands}, or {self.optical_bands + 1} '
+                f'{self.optical_bands} needs {self.optical_bands}, or {self.optical_bands + 1} '
                 'with depth last.'
             )
         batch = images if isinstance(images, Tensor) else torch.stack(images)

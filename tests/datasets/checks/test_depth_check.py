@@ -76,8 +76,8 @@ def test_maps_estimated_with_different_settings_are_reported(tmp_path, changed, 
     lines = [line for line in data_warnings(cfg) if 'training images too' not in line]
     expected = (
         f'the depth maps in {tmp_path}/north/rdepth/da (train) and {tmp_path}/south/rdepth/da '
-        f'(test) were made differently ({difference}): make them with the same options of depthda '
-        'depth'
+        f'(test) were made with different settings ({difference}): make both with the same options '
+        'of depthda depth'
     )
     assert lines == ([expected] if difference else [])
 
@@ -94,8 +94,8 @@ def test_heights_scaled_from_different_ranges_are_reported(tmp_path):
         (maps / 'manifest.json').write_text(json.dumps(content))
     (line,) = data_warnings(cfg)
     assert line.endswith(
-        '(test) were made differently (range 0…40 and 0…60.5): make them with the same options of '
-        'depthda normalize-dsm'
+        '(test) were made with different settings (range 0…40 and 0…60.5): make both with the same '
+        'options of depthda normalize-dsm'
     )
 
 
@@ -109,9 +109,8 @@ def test_maps_of_images_that_were_replaced_are_refused(tmp_path):
     cv2.imwrite(str(image), np.full((8, 8, 3), 200, np.uint8))
     check_depth_images(cfg, ['train', 'val'])
     expected = (
-        f'{tmp_path}/south/rdepth/da/69.png was estimated from another image than {image}, which '
-        f'was exchanged later: remove {tmp_path}/south/rdepth/da and make the maps again with '
-        'depthda depth'
+        f'{tmp_path}/south/rdepth/da/69.png was estimated from another version of {image}: remove '
+        f'{tmp_path}/south/rdepth/da and estimate the depth maps again with depthda depth'
     )
     assert refusal(check_depth_images, cfg) == expected
     # Images of one tile in other bands share its depth map, so one match is enough.
@@ -119,7 +118,7 @@ def test_maps_of_images_that_were_replaced_are_refused(tmp_path):
     cv2.imwrite(str(tmp_path / 'south/images_irrg/69.png'), np.full((8, 8, 3), 69, np.uint8))
     check_depth_images(cfg)
     shutil.rmtree(tmp_path / 'south/images_irrg')
-    # check_depth_images reads some of the 70 files; the check of a whole dataset reads them all.
+    # check_depth_images reads some of the 70 files; the check of a dataset reads them all.
     (dataset,) = datasets_of(cfg, 'test')
     assert inspect_sample(dataset, 69).fault == expected
 
@@ -131,7 +130,7 @@ def test_training_and_testing_refuse_maps_of_other_images(sample, short_run, tmp
         note = json.dumps(dict(settings='', image='another image'))
         path.write_bytes(add_note(path.read_bytes(), note))
     torch.save({'state_dict': {}, 'meta': {}}, tmp_path / 'x.pth')
-    with pytest.raises(UserError, match='was estimated from another image than'):
+    with pytest.raises(UserError, match='was estimated from another version of'):
         check_training(CONFIG, str(tmp_path / 'run'), cfg_options=options)
-    with pytest.raises(UserError, match='was estimated from another image than'):
+    with pytest.raises(UserError, match='was estimated from another version of'):
         run_test(CONFIG, tmp_path / 'x.pth', str(tmp_path / 'run'), cfg_options=options)

@@ -51,8 +51,8 @@ def test_converted_masks_are_refused(tree):
     keys = tree([0, 1, 2, 3, 4, 5, 6, 255])
     mask = f'{keys["data_root"]}/Train/Urban/masks_png/0.png'
     text = (
-        f"{mask} holds the value 255, but LoveDA's masks hold only 0 (no-data) and 1 to 7 "
-        '(classes): the mask was converted, so each class would be read as the one before it; '
+        f"{mask} contains the value 255, but LoveDA's masks contain only 0 (no-data) and 1 to 7 "
+        '(classes). The mask was converted, so each class would be read as the previous class: '
         f'{FIX}'
     )
     assert refusal(warnings, keys) == text
@@ -62,20 +62,21 @@ def test_converted_masks_are_refused(tree):
     assert warnings(keys) == [] and findings(keys) == []
 
 
-def test_pictures_in_place_of_masks_are_refused(tree, write_png):
+def test_images_instead_of_masks_are_refused(tree, write_png):
     keys = tree([0, 1, 2, 3, 4, 5, 6, 7])
     path = Path(keys['data_root']) / 'Train/Urban/masks_png/0.png'
     write_png(path, np.full((8, 8, 3), 255, np.uint8))
     assert refusal(warnings, keys) == (
-        f'{path} is a picture of 3 bands, not a mask of class indices: use the original masks.'
+        f'{path} is an image with 3 bands, not a mask of class indices: use the original masks.'
     )
 
 
 def test_masks_that_may_be_shifted_are_reported(tree, write_png):
     keys = tree([0, 1, 2, 3, 4, 5, 6, 6])
     text = (
-        'no mask holds the value 7 (agricultural), and 12 % of the pixels hold 0 (no-data): the '
-        f'masks may be shifted to 0 to 6, so that each class is read as the one before it; {FIX}'
+        'no mask contains the value 7 (agricultural), and 12 % of the pixels are 0 (no-data). The '
+        'values may have been shifted to 0 to 6, and each class would then be read as the previous '
+        f'class: {FIX}'
     )
     assert warnings(keys) == [text]
     assert f'! {text}' in findings(keys)
@@ -100,5 +101,5 @@ def test_depthda_test_refuses_converted_masks(sample, short_run, tmp_path, write
     assert not any('255' in text for text in _check_test(cfg, CONFIG, str(tmp_path / 'x.pth')))
     for path in (data / 'Test/Rural/masks_png').iterdir():
         write_png(path, np.full((128, 128), 255, np.uint8))
-    with pytest.raises(UserError, match='masks_png/[0-9]+.png holds the value 255'):
+    with pytest.raises(UserError, match='masks_png/[0-9]+.png contains the value 255'):
         _check_test(cfg, CONFIG, str(tmp_path / 'x.pth'))

@@ -15,9 +15,9 @@ def test_copies_in_validation_and_test_are_found():
     splits = dict(val=samples(c='2', d='3'), test=samples(a='1', b='2'), train=samples(e='3'))
     assert [str(finding) for finding in find_copies(splits)] == [
         '✗ val: 1 copy of training images among 2 images (/d.png = /e.png): remove them from one '
-        'of the two',
+        'of the two splits',
         '✗ test: 1 copy of val images among 2 images (/b.png = /c.png): remove them from one of '
-        'the two',
+        'the two splits',
     ]
 
 

@@ -22,7 +22,7 @@ def run(seed, depth=DEPTH, **settings):
 
 
 @pytest.mark.parametrize('seed', range(10))
-def test_one_scale_and_one_shift_apply_to_a_whole_map(seed):
+def test_one_scale_and_one_shift_apply_to_all_of_a_map(seed):
     after = run(seed, scale=(0.9, 1.1), shift=0.05)
     valid = DEPTH > 0
     slope, offset = np.polyfit(DEPTH[valid], after[..., 3][valid], 1)
@@ -32,7 +32,7 @@ def test_one_scale_and_one_shift_apply_to_a_whole_map(seed):
     np.testing.assert_array_equal(after[..., :3], sample(DEPTH)['img'][..., :3])
 
 
-def test_valid_depth_stays_valid_and_in_range_and_noise_has_the_given_deviation():
+def test_valid_depth_stays_valid_and_in_range_and_noise_has_its_deviation():
     low = run(0, depth=np.full((50, 50), 1 / 65535), shift=0.3, noise=0.5)[..., 3]
     assert low.min() == np.float32(1 / 65535) and low.max() == 1
     after = run(0, depth=np.full((200, 200), 0.5), scale=(1, 1), shift=0, noise=0.02)[..., 3]
@@ -40,15 +40,15 @@ def test_valid_depth_stays_valid_and_in_range_and_noise_has_the_given_deviation(
     assert np.mean(after) == pytest.approx(0.5, abs=0.001)
 
 
-def test_a_dropped_map_is_no_depth_anywhere():
+def test_a_dropped_map_has_no_depth_anywhere():
     dropped = [(run(s, drop_prob=0.3)[..., 3] == 0).all() for s in range(300)]
     assert 0.23 < np.mean(dropped) < 0.37
     results = sample(DEPTH)
-    given, before = results['img'], results['img'].copy()
-    bare = dict(img=given[..., :3], optical_bands=3)  # depth may be absent
-    for after in (DepthJitter(drop_prob=1.0)(each)['img'] for each in (results, bare)):
+    image, before = results['img'], results['img'].copy()
+    optical = dict(img=image[..., :3], optical_bands=3)  # depth may be absent
+    for after in (DepthJitter(drop_prob=1.0)(sample)['img'] for sample in (results, optical)):
         np.testing.assert_array_equal(after[..., :3], before[..., :3])
-    np.testing.assert_array_equal(given, before)
+    np.testing.assert_array_equal(image, before)
 
 
 def test_later_draws_are_the_same_with_and_without_depth():

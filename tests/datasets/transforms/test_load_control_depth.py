@@ -30,7 +30,7 @@ def test_values_of_the_controls_grey_constant_and_none(folder, image):
     blue, green, red = (image[..., band] / 255 for band in range(3))
     np.testing.assert_allclose(out[..., 3], 0.299 * red + 0.587 * green + 0.114 * blue, atol=1e-6)
     np.testing.assert_array_equal(out[..., :3], image)
-    # Black is a value and not a hole.
+    # Black is a value and not no-data.
     assert (load('grey', folder / '1.png', np.zeros((4, 6, 3), np.uint8))[..., 3] > 0).all()
     assert (load('constant', folder / '1.png', image)[..., 3] == 0.5).all()
     assert (load('none', folder / '1.png', image)[..., 3] == 0).all()
@@ -53,7 +53,7 @@ def test_images_without_depth_are_unchanged(image, by):
 
 def test_other_tile_needs_two_maps_and_an_unknown_control_is_refused(tmp_path, image):
     write_depth(tmp_path / '0.png', np.full((4, 6), 0.5))
-    with pytest.raises(UserError, match="by='other-tile' needs two"):
+    with pytest.raises(UserError, match="by='other-tile' needs two or more"):
         load('other-tile', tmp_path / '0.png', image)
     with pytest.raises(UserError, match='other-tile'):
         LoadControlDepth(by='noise')

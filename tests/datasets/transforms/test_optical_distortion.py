@@ -18,9 +18,9 @@ def sample(bands=3, value_max=255, depth=True):
     return dict(img=image.astype(np.float32), optical_bands=bands)
 
 
-def fixed(monkeypatch, taken, last, *values):
-    """Set the draws: steps taken, contrast last, brightness, contrast, saturation, hue."""
-    draws, flags = iter(values), iter([1.0 - np.array(taken), 0.0 if last else 1.0])
+def fixed(monkeypatch, applied, last, *values):
+    """Set the draws: applied steps, contrast last, brightness, contrast, saturation, hue."""
+    draws, flags = iter(values), iter([1.0 - np.array(applied), 0.0 if last else 1.0])
     monkeypatch.setattr(np.random, 'rand', lambda *shape: next(flags))
     monkeypatch.setattr(np.random, 'uniform', lambda low, high: next(draws))
 
@@ -62,22 +62,22 @@ def test_saturation_and_hue_of_the_first_three_bands_change_as_by_colorsys(monke
 
 
 @pytest.mark.parametrize('last', [True, False])
-@pytest.mark.parametrize('taken', [[1, 0, 0, 0], [0, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]])
-def test_it_agrees_with_mmseg_up_to_rounding(monkeypatch, taken, last):
+@pytest.mark.parametrize('applied', [[1, 0, 0, 0], [0, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]])
+def test_it_agrees_with_mmseg_up_to_rounding(monkeypatch, applied, last):
     stock = PhotoMetricDistortion(32, (0.5, 1.4), (0.5, 1.6), 18)
     image = RNG.uniform(60, 180, (20, 20, 3)).astype(np.uint8)
     values = dict(brightness=14.0, contrast=1.2, saturation=0.8, hue=7)
     # mmseg draws at each step; after brightness it draws whether contrast is next (1) or last (0).
-    first, contrast, saturation, hue = taken
+    first, contrast, saturation, hue = applied
     order = [saturation, hue, contrast] if last else [contrast, saturation, hue]
-    asked = iter([first, int(not last), *order])
+    flags = iter([first, int(not last), *order])
     by_upper_end = {32: values['brightness'], 1.4: values['contrast'], 1.6: values['saturation']}
     hue_delta = values['hue']
-    monkeypatch.setattr(np.random, 'randint', lambda *a: hue_delta if len(a) == 2 else next(asked))
+    monkeypatch.setattr(np.random, 'randint', lambda *a: hue_delta if len(a) == 2 else next(flags))
     monkeypatch.setattr(np.random, 'uniform', lambda low, high: by_upper_end[high])
     stock_result = stock(dict(img=image.copy()))['img'].astype(np.float64)
     monkeypatch.undo()
-    fixed(monkeypatch, taken, last, *values.values())
+    fixed(monkeypatch, applied, last, *values.values())
     distorted = OpticalDistortion()(dict(img=image, optical_bands=3))['img']
     # The stock transform has 8-bit values and 180 hues: a step differs by one or two grey levels,
     # and hue by up to one degree.
@@ -86,7 +86,7 @@ def test_it_agrees_with_mmseg_up_to_rounding(monkeypatch, taken, last):
     assert np.abs(distorted - image).mean() > 4
 
 
-def test_each_step_is_taken_half_of_the_time_and_integers_without_depth_become_float():
+def test_each_step_is_applied_half_of_the_time_and_integers_without_depth_become_float():
     grey = np.full((1, 1, 3), 128, np.uint8)  # saturation and hue do not change grey
     changed = 0
     for seed in range(400):
@@ -97,7 +97,7 @@ def test_each_step_is_taken_half_of_the_time_and_integers_without_depth_become_f
     assert 260 < changed < 340  # 1 - 0.5² = 3/4
 
 
-def test_its_text_has_all_arguments_and_wrong_ones_are_refused():
+def test_repr_has_all_arguments_and_wrong_arguments_are_refused():
     assert str(OpticalDistortion(hue_delta=9)) == (
         'OpticalDistortion(brightness_delta=32, contrast_range=(0.5, 1.5), '
         'saturation_range=(0.5, 1.5), hue_delta=9, value_max=255)'

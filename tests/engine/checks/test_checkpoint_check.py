@@ -134,8 +134,8 @@ def test_weights_that_are_not_finite_are_refused(trained, tmp_path):
     assert refusal(
         test, CONFIG, tmp_path / 'nan.pth', str(tmp_path / 'a'), cfg_options=options
     ) == (
-        f'{tmp_path / "nan.pth"} holds NaN or infinity in decode_head.conv_seg.bias, so the model '
-        'would predict nothing: use an earlier checkpoint.'
+        f'{tmp_path / "nan.pth"} contains NaN or infinity in decode_head.conv_seg.bias, so its '
+        'predictions would be useless: use an earlier checkpoint.'
     )
     assert not (tmp_path / 'a').exists()
 

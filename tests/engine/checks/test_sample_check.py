@@ -112,7 +112,7 @@ def test_labels_without_a_class(config, tmp_path):
     assert tile_warnings(config) == []
     # A value beyond the classes would stop the training once a crop contains it.
     data.metainfo = dict(classes=['road'])
-    sentence = r'labels/\d+\.png has the value 2, but the 1 classes are 1 to 1: correct the mask'
+    sentence = r'labels/\d+\.png contains the value 2, but the 1 classes are 1 to 1: correct the l'
     with pytest.raises(UserError, match=sentence):
         tile_warnings(config)
 

@@ -127,3 +127,9 @@ def test_a_chain_is_shortened_and_its_tool_takes_the_same_overrides(smoke):
 
 def test_short_run_is_what_the_tests_take_for_short(at_root):
     assert short_run('configs/sample/upernet_tiny_u2r.py') == SHORT
+
+
+def test_the_decay_of_a_translation_begins_within_its_short_run(at_root):
+    short = short_run('configs/sample/cyclegan_resnet-tiny_u2r.py')
+    decay = {key: value for key, value in short.items() if key.startswith('param_scheduler')}
+    assert decay == {'param_scheduler.0.begin': 1, 'param_scheduler.0.end': 2}

@@ -70,7 +70,7 @@ def test_a_tool_that_fails_ends_the_chain(run):
     run = replace(run, steps=(first, *rest))
     ((_, error),) = execute([run])
     assert 'make_sample.py' in error and 'ended with status 2: error: ' in error
-    assert error.endswith('world.json is a file: name a folder'), error
+    assert error.endswith('world.json is a file: choose a folder'), error
     assert not (run.folder / 'result.json').exists()
     assert not (run.folder / 'model').exists()
 

@@ -61,12 +61,12 @@ def with_group_norm(config):
 
 def gradients(model, chosen, seed):
     """Return the gradients of some pairs; torch is seeded as a process seeds it."""
-    own = getattr(model, 'module', model)
+    unwrapped = getattr(model, 'module', model)
     torch.manual_seed(seed)
-    data = own.data_preprocessor(batch(chosen), training=True)
+    data = unwrapped.data_preprocessor(batch(chosen), training=True)
     data['inputs'] = {domain: images.double() for domain, images in data['inputs'].items()}
     total(model(**data, mode='loss')).backward()
-    return {name: p.grad for name, p in own.named_parameters() if p.requires_grad}
+    return {name: p.grad for name, p in unwrapped.named_parameters() if p.requires_grad}
 
 
 def _rank(rank, store, parts, same):
@@ -82,9 +82,9 @@ def _rank(rank, store, parts, same):
     MessageHub.get_current_instance().update_info('iter', 5)
     expected = gradients(copy.deepcopy(model), slice(None), seed=7)
     wrapped = MMDistributedDataParallel(model, device_ids=None)
-    found = gradients(wrapped, slice(rank, None, 2), seed=8 + rank)
+    actual = gradients(wrapped, slice(rank, None, 2), seed=8 + rank)
     assert all(gradient.abs().max() > 1e-5 for gradient in expected.values())
-    largest = max((found[name] - value).abs().max() for name, value in expected.items())
+    largest = max((actual[name] - value).abs().max() for name, value in expected.items())
     assert (largest < 1e-9) == same, largest
 
 

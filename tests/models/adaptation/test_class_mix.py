@@ -1,4 +1,4 @@
-"""Mixed images consist of whole pixels of the source and of the target."""
+"""Mixed images consist of pixels of the source and of the target, with all their channels."""
 
 import numpy as np
 import pytest
@@ -28,15 +28,15 @@ def pair(channels=BANDS + 1):
     )
 
 
-def test_each_pixel_comes_whole_from_the_source_or_from_the_target():
+def test_each_pixel_comes_from_the_source_or_from_the_target_with_all_channels():
     source, target = pair()
     mixed = ClassMix()(source, target, BANDS, 6)
     pasted = mixed.weights == 1
     assert 0 < pasted.sum() < pasted.numel()
-    for found, ours, theirs in zip(mixed, source, target, strict=True):
-        mask = pasted[:, None] if found.ndim == 4 else pasted
-        assert torch.equal(found, torch.where(mask, ours, theirs))
-        assert found.dtype == theirs.dtype
+    for result, first, second in zip(mixed, source, target, strict=True):
+        mask = pasted[:, None] if result.ndim == 4 else pasted
+        assert torch.equal(result, torch.where(mask, first, second))
+        assert result.dtype == second.dtype
 
 
 @pytest.mark.parametrize('seed', range(5))
@@ -60,18 +60,18 @@ def test_every_class_is_chosen_equally_often():
     assert (shares - 2 / 3).abs().max() < 0.08  # four standard deviations
 
 
-def test_a_source_without_labels_leaves_the_target_as_it_is():
+def test_a_source_without_labels_does_not_change_the_target():
     source, target = pair()
     source.labels.fill_(255)
     for matched in (False, True):
-        for found, expected in zip(
+        for actual, expected in zip(
             ClassMix(matched)(source, target, BANDS, 6), target, strict=True
         ):
-            assert torch.equal(found, expected)
+            assert torch.equal(actual, expected)
 
 
 @pytest.mark.parametrize('matched', [False, True])
-def test_missing_depth_stays_with_its_own_pixel(matched):
+def test_missing_depth_is_pasted_with_its_pixel(matched):
     source, target = pair()
     source.images[:, BANDS, ::2] = torch.nan
     target.images[:, BANDS, :, ::3] = torch.nan
@@ -110,7 +110,7 @@ def quartiles(depth):
     return np.nanpercentile(depth.flatten(1).double().numpy(), [25, 50, 75], axis=1)
 
 
-def test_matched_depth_has_the_quartiles_of_its_partner_up_to_their_middle():
+def test_matched_depth_has_the_median_and_spread_of_the_other_map():
     depth, other = torch.randn(3, 9, 7), torch.randn(3, 9, 7) ** 2 * 4 + 10
     depth[0, 2:4] = torch.nan
     other[1, :, 5:] = torch.nan
@@ -120,12 +120,12 @@ def test_matched_depth_has_the_quartiles_of_its_partner_up_to_their_middle():
     np.testing.assert_allclose(middle, other_middle, rtol=1e-5)
     np.testing.assert_allclose(high - low, other_high - other_low, rtol=1e-4)
     # An affine map with a positive factor keeps the order of heights.
-    for ours, theirs in zip(depth, matched, strict=True):
-        known = ours.isfinite()
-        assert torch.equal(ours[known].argsort(), theirs[known].argsort())
+    for before, after in zip(depth, matched, strict=True):
+        valid = before.isfinite()
+        assert torch.equal(before[valid].argsort(), after[valid].argsort())
 
 
-def test_depth_without_a_partner_stays_and_flat_depth_takes_its_median():
+def test_depth_without_another_map_is_unchanged_and_flat_depth_gets_its_median():
     flat, varied, missing = (
         torch.full((4, 4), 2.5),
         torch.randn(4, 4),
@@ -133,17 +133,17 @@ def test_depth_without_a_partner_stays_and_flat_depth_takes_its_median():
     )
     flat[0, 0] = torch.nan
     depth = torch.stack([flat, varied, missing])
-    found = match_depth(depth, torch.stack([varied, missing, varied]))
-    torch.testing.assert_close(found[1:], depth[1:], rtol=0, atol=0, equal_nan=True)
+    actual = match_depth(depth, torch.stack([varied, missing, varied]))
+    torch.testing.assert_close(actual[1:], depth[1:], rtol=0, atol=0, equal_nan=True)
     expected = torch.full((4, 4), float(varied.quantile(0.5)))
     expected[0, 0] = torch.nan
-    torch.testing.assert_close(found[0], expected, equal_nan=True)
+    torch.testing.assert_close(actual[0], expected, equal_nan=True)
 
 
-@pytest.mark.parametrize('factor, found', [(100, 10), (4, 4), (0.25, 0.25), (0.01, 0.1)])
-def test_spreads_change_by_a_factor_of_ten_at_most(factor, found):
+@pytest.mark.parametrize('factor, expected', [(100, 10), (4, 4), (0.25, 0.25), (0.01, 0.1)])
+def test_spreads_change_by_a_factor_of_ten_at_most(factor, expected):
     depth = torch.linspace(-1, 1, 16).view(1, 4, 4)
-    torch.testing.assert_close(match_depth(depth, factor * depth + 3), found * depth + 3)
+    torch.testing.assert_close(match_depth(depth, factor * depth + 3), expected * depth + 3)
 
 
 def test_the_classes_with_the_smallest_keys_are_chosen():

@@ -1,4 +1,4 @@
-"""The thresholds of CBST keep the same portion of each class, and are those of the whole target."""
+"""The thresholds of CBST keep the same portion of each class of the complete target."""
 
 from types import SimpleNamespace
 
@@ -22,58 +22,58 @@ def probabilities(count=3, seed=0):
 
 
 def rule(portion):
-    made = ClassPortion(portion)
-    made.follow(SimpleNamespace(num_classes=CLASSES))
-    return made
+    class_portion = ClassPortion(portion)
+    class_portion.follow(SimpleNamespace(num_classes=CLASSES))
+    return class_portion
 
 
 @pytest.mark.parametrize('portion', [0.1, 0.5, 1.0])
 def test_thresholds_are_the_value_that_keeps_the_portion_of_each_class(portion):
-    given, made = [probabilities(seed=seed) for seed in range(2)], rule(portion)
-    made.set_thresholds(sum(made.histogram(each) for each in given))
-    highest, labels = torch.cat(given).max(1)
+    batches, class_portion = [probabilities(seed=seed) for seed in range(2)], rule(portion)
+    class_portion.set_thresholds(sum(class_portion.histogram(batch) for batch in batches))
+    highest, labels = torch.cat(batches).max(1)
     for c in range(CLASSES - 1):
         values = sorted(highest[labels == c].tolist(), reverse=True)
         expected = values[max(int(portion * len(values)), 1) - 1]
         # The lower edge of its bin, one of 4,096.
-        assert made.thresholds[c] == np.floor(expected * 4096) / 4096
-    assert made.thresholds[3] == 1
+        assert class_portion.thresholds[c] == np.floor(expected * 4096) / 4096
+    assert class_portion.thresholds[3] == 1
 
 
-def test_of_a_class_with_few_pixels_the_most_confident_is_kept():
-    made, counts = rule(0.1), torch.zeros(CLASSES, 4096, dtype=torch.long)
+def test_at_least_the_most_confident_pixel_of_a_class_is_kept():
+    class_portion, counts = rule(0.1), torch.zeros(CLASSES, 4096, dtype=torch.long)
     counts[1, [1000, 2000, 3000]] = 1
-    made.set_thresholds(counts)
-    assert made.thresholds.tolist() == [1, 3000 / 4096, 1, 1]
+    class_portion.set_thresholds(counts)
+    assert class_portion.thresholds.tolist() == [1, 3000 / 4096, 1, 1]
 
 
 def test_a_histogram_counts_the_highest_probabilities_by_class():
-    given, made = probabilities(), rule(0.5)
-    counts = made.histogram(given)
+    batch, class_portion = probabilities(), rule(0.5)
+    counts = class_portion.histogram(batch)
     expected = torch.zeros(CLASSES, 4096, dtype=torch.long)
     for n, y, x in np.ndindex(3, 8, 8):
-        pixel = given[n, :, y, x].tolist()
+        pixel = batch[n, :, y, x].tolist()
         label = int(np.argmax(pixel))
         expected[label, min(int(pixel[label] * 4096), 4095)] += 1
     assert torch.equal(counts, expected)
     certain = torch.eye(CLASSES)[None, :, :, None]  # probabilities of exactly 1
-    assert made.histogram(certain)[:, 4095].tolist() == [1] * CLASSES
+    assert class_portion.histogram(certain)[:, 4095].tolist() == [1] * CLASSES
 
 
 @pytest.mark.parametrize('portion', [0, 1.1, -1])
-def test_another_portion_is_refused(portion):
-    with pytest.raises(UserError, match='above 0, at most 1'):
+def test_a_portion_out_of_range_is_refused(portion):
+    with pytest.raises(UserError, match='must be above 0 and at most 1'):
         ClassPortion(portion)
 
 
-def test_a_snapshot_is_copied_at_its_iterations_and_stays_between_them():
+def test_a_snapshot_is_copied_at_its_iterations_and_unchanged_between_them():
     student, teacher = torch.nn.Linear(2, 2), SnapshotTeacher(every=3)
     teacher.follow(student)
     for iteration in range(7):
         student.weight.data.fill_(iteration)
         teacher.update(student, iteration)
         assert (teacher.model.weight == iteration // 3 * 3).all()
-    with pytest.raises(UserError, match='take 1 or more'):
+    with pytest.raises(UserError, match='every=0 of SnapshotTeacher must be 1 or more'):
         SnapshotTeacher(every=0)
 
 

@@ -101,12 +101,12 @@ def test_both_rules_train_with_a_snapshot_of_the_student(pseudo):
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
-        (dict(alpha=2), 'alpha=2: use a number from 0 to 1'),
-        (dict(every=0), 'every=0: use 1 or more'),
+        (dict(alpha=2), 'alpha=2 of InstanceAdaptive must be from 0 to 1'),
+        (dict(every=0), 'every=0 of InstanceAdaptive must be 1 or more'),
     ],
 )
 def test_impossible_settings_are_refused(settings, message):
     with pytest.raises(UserError, match=message):
         InstanceAdaptive(**settings)
-    with pytest.raises(UserError, match='share=0, lowest=0.6'):
+    with pytest.raises(UserError, match='share=0 of RelativePeak must be above 0'):
         RelativePeak(share=0)

@@ -11,23 +11,25 @@ from depthda.models.adaptation.strong_augmentation import DepthDropout
 MEAN = STD = torch.ones(3, 1, 1)
 
 
-def test_the_depth_of_images_with_a_small_number_is_missing_and_colours_stay():
+def test_depth_is_removed_from_images_with_a_small_random_number():
     images, numbers = torch.rand(4, 5, 6, 6), torch.tensor([0.1, 0.3, 0.29, 0.9])
-    found = DepthDropout(0.3)(images, MEAN, STD, lambda *size: numbers.view(4, *size))
-    assert torch.equal(found[:, :3], images[:, :3])
-    assert found[[0, 2], 3:].isnan().all() and torch.equal(found[[1, 3], 3:], images[[1, 3], 3:])
-    assert images.isfinite().all()  # the teacher's images are not touched
+    augmented = DepthDropout(0.3)(images, MEAN, STD, lambda *size: numbers.view(4, *size))
+    assert torch.equal(augmented[:, :3], images[:, :3])
+    assert augmented[[0, 2], 3:].isnan().all() and torch.equal(
+        augmented[[1, 3], 3:], images[[1, 3], 3:]
+    )
+    assert images.isfinite().all()  # the teacher's images do not change
 
 
 @pytest.mark.parametrize('prob', [0, 0.4, 1])
 def test_depth_is_missing_with_the_probability(prob):
-    found = DepthDropout(prob)(torch.rand(500, 4, 1, 1), MEAN, STD)
-    assert abs(found[:, 3].isnan().float().mean() - prob) < 0.1 * (prob % 1 > 0) + 1e-9
+    augmented = DepthDropout(prob)(torch.rand(500, 4, 1, 1), MEAN, STD)
+    assert abs(augmented[:, 3].isnan().float().mean() - prob) < 0.1 * (prob % 1 > 0) + 1e-9
 
 
 @pytest.mark.parametrize('prob', [-0.1, 1.1])
-def test_other_probabilities_are_refused(prob):
-    with pytest.raises(UserError, match='take a number from 0 to 1'):
+def test_probabilities_out_of_range_are_refused(prob):
+    with pytest.raises(UserError, match='must be from 0 to 1'):
         DepthDropout(prob)
 
 
@@ -52,10 +54,10 @@ def test_the_second_prediction_sees_the_same_colours_without_depth(tiny_model):
     model, seen = adapted(parts, segmentor=tiny_model()), []
     predict, rule = model.teacher.probabilities, model.pseudo.forward
     model.teacher.probabilities = lambda images: seen.append(images) or predict(images)
-    model.pseudo.forward = lambda *given: seen.append(given) or rule(*given)
+    model.pseudo.forward = lambda *inputs: seen.append(inputs) or rule(*inputs)
     losses = losses_of(model, pair(size=64, channels=4))
-    whole, blind, given = seen
-    assert torch.equal(whole[:, :3], blind[:, :3])
-    assert blind[:, 3:].isnan().all() and not whole[:, 3:].isnan().all()
-    assert all(map(torch.equal, given, (predict(whole), predict(blind))))
-    assert not torch.allclose(*given) and 0 < losses['pseudo_weight'] < 1
+    images, without_depth, predictions = seen
+    assert torch.equal(images[:, :3], without_depth[:, :3])
+    assert without_depth[:, 3:].isnan().all() and not images[:, 3:].isnan().all()
+    assert all(map(torch.equal, predictions, (predict(images), predict(without_depth))))
+    assert not torch.allclose(*predictions) and 0 < losses['pseudo_weight'] < 1

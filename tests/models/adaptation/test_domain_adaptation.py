@@ -31,7 +31,7 @@ MASKED = dict(type='MaskedConsistency', block=8, ratio=0.5, weight=0.7)
 SOURCE_LOSSES = {'decode.loss_ce', 'decode.acc_seg', 'aux.loss_ce', 'aux.acc_seg'}
 
 
-class Nothing(nn.Module):
+class IgnoreAll(nn.Module):
     """A rule that ignores every pixel."""
 
     def forward(self, probabilities):
@@ -39,8 +39,8 @@ class Nothing(nn.Module):
         return torch.full_like(labels, IGNORED), torch.ones_like(weights)
 
 
-def decided(model):
-    """Give the heads logits of about unit size, so that some pixels are confident."""
+def confident(model):
+    """Initialise the head with logits of about unit size, so that some pixels are confident."""
     nn.init.normal_(model.segmentor.decode_head.conv_seg.weight)
     return model
 
@@ -62,10 +62,10 @@ def test_without_parts_losses_and_gradients_are_those_of_the_segmentor():
     total(losses).backward()
     assert losses.keys() == SOURCE_LOSSES
     assert all(torch.equal(losses[name], value) for name, value in expected.items())
-    found = gradients(model)
-    assert found.keys() == {f'segmentor.{name}' for name in gradients(plain)}
+    actual = gradients(model)
+    assert actual.keys() == {f'segmentor.{name}' for name in gradients(plain)}
     for name, gradient in gradients(plain).items():
-        assert gradient is not None and torch.equal(found[f'segmentor.{name}'], gradient), name
+        assert gradient is not None and torch.equal(actual[f'segmentor.{name}'], gradient), name
     state = model.segmentor.state_dict()
     assert all(torch.equal(state[name], value) for name, value in plain.state_dict().items())
 
@@ -76,23 +76,23 @@ def weighted_losses(model, images, labels, weights):
     The loss of the second head counts 0.4 times.
     """
     features, counted = model.backbone(images), labels != 255
-    found, right = [], []
+    means, accuracies = [], []
     for head in (model.decode_head, model.auxiliary_head):
         logits = F.interpolate(head(features), labels.shape[1:], mode='bilinear')
         losses = F.cross_entropy(logits, labels, reduction='none', ignore_index=255)
-        found.append((losses * weights)[counted].sum() / counted.sum())
-        right.append(100 * (logits.argmax(1) == labels)[counted].float().mean())
-    return (found[0], 0.4 * found[1]), right[0]
+        means.append((losses * weights)[counted].sum() / counted.sum())
+        accuracies.append(100 * (logits.argmax(1) == labels)[counted].float().mean())
+    return (means[0], 0.4 * means[1]), accuracies[0]
 
 
-def test_the_total_is_the_sum_of_its_parts_by_hand_and_no_gradient_reaches_the_teacher():
+def test_the_total_equals_the_sum_of_its_parts_and_no_gradient_reaches_the_teacher():
     weights = dict(source_weight=0.5, pseudo_weight=2.0)
-    model = decided(adapted(SELF_TRAINING | dict(terms=[MASKED]) | weights))
+    model = confident(adapted(SELF_TRAINING | dict(terms=[MASKED]) | weights))
     student, batch = copy.deepcopy(model.segmentor), pair()
     teacher = copy.deepcopy(student).eval()
     data = model.data_preprocessor(copy.deepcopy(batch), training=True)
     source, target = (data['inputs'][domain] for domain in ('source', 'target'))
-    true = torch.cat([sample.gt_sem_seg.data for sample in data['data_samples']['source']])
+    source_labels = torch.cat([sample.gt_sem_seg.data for sample in data['data_samples']['source']])
     large = F.interpolate(teacher(target), (SIZE, SIZE), mode='bilinear').softmax(1).detach()
     highest, labels = large.max(1)
     model.pseudo.threshold = float(highest.quantile(0.3))
@@ -106,7 +106,7 @@ def test_the_total_is_the_sum_of_its_parts_by_hand_and_no_gradient_reaches_the_t
     torch.manual_seed(5)
     named = SampleDraws(data['data_samples']['target']).named
     mixed = model.mix(
-        LabelledImages(source, true, torch.ones_like(shares)),
+        LabelledImages(source, source_labels, torch.ones_like(shares)),
         LabelledImages(target, labels, shares),
         3,
         CLASSES,
@@ -118,7 +118,7 @@ def test_the_total_is_the_sum_of_its_parts_by_hand_and_no_gradient_reaches_the_t
     augmented = strong(target, *scales, named('masked/StrongAugmentation'))
     masked = model.terms[0].hide(augmented, 3, named('blocks'))
     expected = {
-        '': (0.5, weighted_losses(student, source, true, torch.ones_like(shares))),
+        '': (0.5, weighted_losses(student, source, source_labels, torch.ones_like(shares))),
         'mix.': (2.0, weighted_losses(student, images, mixed.labels, mixed.weights)),
         'masked.': (0.7, weighted_losses(student, masked, labels, shares)),
     }
@@ -132,11 +132,11 @@ def test_the_total_is_the_sum_of_its_parts_by_hand_and_no_gradient_reaches_the_t
     by_hand = sum(weight * sum(values) for weight, (values, _) in expected.values())
     torch.testing.assert_close(total(losses), by_hand)
     by_hand.backward()
-    found = gradients(model)
+    actual = gradients(model)
     for name, gradient in gradients(student).items():
         assert gradient.abs().sum() > 0
-        torch.testing.assert_close(found[f'segmentor.{name}'], gradient, rtol=1e-3, atol=1e-5)
-        assert found[f'teacher.model.{name}'] is None
+        torch.testing.assert_close(actual[f'segmentor.{name}'], gradient, rtol=1e-3, atol=1e-5)
+        assert actual[f'teacher.model.{name}'] is None
 
 
 def test_in_the_warm_up_only_the_source_counts_but_the_teacher_follows(at_iteration):
@@ -154,7 +154,7 @@ def test_in_the_warm_up_only_the_source_counts_but_the_teacher_follows(at_iterat
     assert prefixed('mix') | prefixed('masked') < losses.keys()
 
 
-def test_without_a_mix_the_student_learns_the_target_as_it_is():
+def test_without_a_mix_the_student_learns_from_unmixed_target_images():
     model = adapted(dict(teacher=TEACHER, pseudo=SHARE))
     student, batch = copy.deepcopy(model.segmentor), pair()
     losses = losses_of(model, batch)
@@ -167,16 +167,16 @@ def test_without_a_mix_the_student_learns_the_target_as_it_is():
 
 
 def test_a_student_without_a_teacher_labels_in_eval_mode():
-    model, images = decided(adapted(dict(pseudo=SHARE), dropout=0.5)), torch.randn(2, 3, 32, 32)
+    model, images = confident(adapted(dict(pseudo=SHARE), dropout=0.5)), torch.randn(2, 3, 32, 32)
     model.segmentor.auxiliary_head.eval()
     before = copy.deepcopy(model.segmentor.state_dict())
-    found = model.probabilities(images)
+    actual = model.probabilities(images)
     assert model.segmentor.training and model.segmentor.backbone.training
-    assert not found.requires_grad
+    assert not actual.requires_grad
     assert all(torch.equal(v, before[k]) for k, v in model.segmentor.state_dict().items())
     logits = copy.deepcopy(model.segmentor).eval()(images)
     expected = F.interpolate(logits, (32, 32), mode='bilinear').softmax(1)
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(actual, expected)
     with pytest.raises(RuntimeError):
         model.probabilities(torch.randn(2, 7, 32, 32))
     assert model.segmentor.training
@@ -193,9 +193,9 @@ def test_predictions_are_those_of_the_segmentor():
         'test_step': lambda m: m.test_step(copy.deepcopy(data)),
     }
     for call in calls.values():
-        for ours, plain in zip(call(model), call(model.segmentor), strict=True):
-            assert torch.equal(ours.seg_logits.data, plain.seg_logits.data)
-            assert torch.equal(ours.pred_sem_seg.data, plain.pred_sem_seg.data)
+        for sample, plain in zip(call(model), call(model.segmentor), strict=True):
+            assert torch.equal(sample.seg_logits.data, plain.seg_logits.data)
+            assert torch.equal(sample.pred_sem_seg.data, plain.pred_sem_seg.data)
 
 
 @pytest.mark.parametrize('parts', [dict(teacher=TEACHER), dict(mix=MIX), dict(terms=[MASKED])])
@@ -206,7 +206,7 @@ def test_parts_that_need_pseudo_labels_are_refused_without_them(parts):
 
 def test_two_classes_in_one_channel_are_refused():
     head = segmentor().decode_head | dict(num_classes=2, out_channels=1, threshold=0.5)
-    with pytest.raises(UserError, match='two if there are only two'):
+    with pytest.raises(UserError, match='2 for two classes'):
         adapted(decode_head=head, auxiliary_head=None)
 
 
@@ -228,13 +228,13 @@ def test_a_batch_of_a_single_domain_is_refused():
 @pytest.mark.parametrize('mix', [None, MIX])
 def test_losses_and_gradients_are_finite_when_all_labels_are_ignored(source, target, mix):
     distance = dict(type='FeatureDistance')
-    model = decided(adapted(SELF_TRAINING | dict(mix=mix, terms=[MASKED, distance])))
+    model = confident(adapted(SELF_TRAINING | dict(mix=mix, terms=[MASKED, distance])))
     batch = pair()
     if source:
         for sample in batch['data_samples']['source']:
             sample.gt_sem_seg.data.fill_(255)
     if target:
-        model.pseudo = Nothing()
+        model.pseudo = IgnoreAll()
     losses = losses_of(model, batch)
     assert len(losses) == 3 * len(SOURCE_LOSSES) + 2
     total(losses).backward()

@@ -20,7 +20,7 @@ def student():
 
 
 def change(model):
-    """Give all parameters and buffers new values."""
+    """Change all parameters and buffers."""
     for parameter in model.parameters():
         parameter.data.normal_()
     model[1].running_mean.normal_()
@@ -52,25 +52,25 @@ def test_a_teacher_that_was_never_initialised_is_filled_by_the_first_update():
     for parameter in teacher.model.parameters():
         parameter.fill_(torch.nan)
     teacher.update(model, 0)
-    for mine, other in zip(teacher.model.parameters(), model.parameters(), strict=True):
-        assert torch.equal(mine, other)
+    for own, other in zip(teacher.model.parameters(), model.parameters(), strict=True):
+        assert torch.equal(own, other)
 
 
 @pytest.mark.parametrize('momentum', [0.0, 0.4, 0.75])
 def test_the_teacher_equals_the_closed_form(momentum):
     _, teacher, seen = followed(9, momentum)
-    kept = np.minimum(1 - 1 / np.arange(1, 10), momentum)
+    momenta = np.minimum(1 - 1 / np.arange(1, 10), momentum)
     # The student of iteration i enters with 1 - m_i and is then multiplied by all later momenta.
-    shares = [(1 - kept[i]) * np.prod(kept[i + 1 :]) for i in range(9)]
+    shares = [(1 - momenta[i]) * np.prod(momenta[i + 1 :]) for i in range(9)]
     assert sum(shares) == pytest.approx(1)
-    for mine, other in zip(teacher.model.parameters(), averages(seen, shares), strict=True):
-        torch.testing.assert_close(mine, other)
+    for own, other in zip(teacher.model.parameters(), averages(seen, shares), strict=True):
+        torch.testing.assert_close(own, other)
 
 
 def test_buffers_are_those_of_the_student_and_the_student_does_not_change():
     model, teacher, seen = followed(3, 0.999)
-    for mine, other in zip(teacher.model.buffers(), model.buffers(), strict=True):
-        assert torch.equal(mine, other) and mine is not other
+    for own, other in zip(teacher.model.buffers(), model.buffers(), strict=True):
+        assert torch.equal(own, other) and own is not other
     assert teacher.model[1].num_batches_tracked == 3
     assert all(map(torch.equal, model.parameters(), seen[-1]))
     change(model)
@@ -91,16 +91,16 @@ def test_the_teacher_has_no_gradient_and_the_student_keeps_its_own():
 
 def test_the_teacher_stays_in_eval_mode():
     _, teacher, _ = followed(1, 0.5)
-    whole = nn.ModuleList([student(), teacher])
-    for trained in (teacher.train(), whole.train()[1]):
+    modules = nn.ModuleList([student(), teacher])
+    for trained in (teacher.train(), modules.train()[1]):
         assert trained is teacher
         assert not any(module.training for module in teacher.modules())
-    assert whole[0].training
+    assert modules[0].training
 
 
-def test_another_momentum_is_refused():
+def test_a_momentum_out_of_range_is_refused():
     for momentum in (1, 1.5, -0.1):
-        with pytest.raises(UserError, match='from 0 to below 1'):
+        with pytest.raises(UserError, match=r'must be in \[0, 1\)'):
             EMATeacher(momentum)
 
 
@@ -113,11 +113,11 @@ def test_probabilities_are_those_of_the_student_in_eval_mode_at_the_size_of_the_
     teacher.train()
     images = torch.randn(2, 3, 32, 48, requires_grad=True)
     before = copy.deepcopy(model.state_dict())
-    found = teacher.probabilities(images)
-    assert found.shape == (2, CLASSES, 32, 48) and not found.requires_grad
-    torch.testing.assert_close(found.sum(1), torch.ones(2, 32, 48))
-    assert found.max() > 0.5  # not the same probability for all classes
+    probabilities = teacher.probabilities(images)
+    assert probabilities.shape == (2, CLASSES, 32, 48) and not probabilities.requires_grad
+    torch.testing.assert_close(probabilities.sum(1), torch.ones(2, 32, 48))
+    assert probabilities.max() > 0.5  # not the same probability for all classes
     model.eval()
     logits = nn.functional.interpolate(model(images), (32, 48), mode='bilinear')
-    torch.testing.assert_close(found, logits.softmax(1))
+    torch.testing.assert_close(probabilities, logits.softmax(1))
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

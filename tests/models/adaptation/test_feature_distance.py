@@ -14,7 +14,7 @@ CLASSES, CELL = 4, 4  # the coarsest map has a position for each 4 × 4 pixels
 
 
 class Encoder(nn.Module):
-    """Two convolutions with stride 2, of which the outputs are the feature maps."""
+    """Two convolutions with stride 2, whose outputs are the feature maps."""
 
     def __init__(self, channels=3):
         super().__init__()
@@ -28,7 +28,7 @@ class Encoder(nn.Module):
 
 
 def make_step(encoder, iteration=0, depth=False):
-    """Return what the term reads of an iteration; a quarter of the pixels has no label."""
+    """Return the values that the term reads; a quarter of the pixels has no label."""
     images = torch.randn(2, 3 + depth, 16, 12)
     images[:, 3:, :2] = torch.nan
     cells = torch.randint(CLASSES, (2, 4, 3))
@@ -51,8 +51,8 @@ def make_step(encoder, iteration=0, depth=False):
     )
 
 
-def term_for(step, **rest):
-    term = FeatureDistance(**rest)
+def term_for(step, **settings):
+    term = FeatureDistance(**settings)
     term.follow(step.segmentor)
     return term
 
@@ -139,8 +139,8 @@ def test_the_reference_stays_in_eval_mode():
 def test_with_two_encoders_only_the_optical_one_is_copied(tiny_model):
     terms = [dict(type='FeatureDistance')]
     model = adapted(dict(terms=terms), segmentor=tiny_model())
-    own, rgb = (m.state_dict() for m in (model.terms[0].initial, model.segmentor.backbone.rgb))
-    assert own.keys() == rgb.keys()
+    initial, rgb = (m.state_dict() for m in (model.terms[0].initial, model.segmentor.backbone.rgb))
+    assert initial.keys() == rgb.keys()
     losses = losses_of(model, pair(size=64, channels=4))
     assert losses['loss_features'].isfinite()
     losses['loss_features'].backward()
@@ -171,7 +171,7 @@ def test_the_reference_is_the_encoder_of_the_first_iteration_also_after_a_warm_u
     first = encoder.layer4[0].conv1.weight.detach().clone()
     for iteration in range(3):
         at_iteration(iteration)
-        found = losses_of(model, batch)
+        losses = losses_of(model, batch)
         nn.init.normal_(encoder.layer4[0].conv1.weight)
-    assert 'loss_features' in found
+    assert 'loss_features' in losses
     assert torch.equal(model.terms[0].initial.layer4[0].conv1.weight, first)

@@ -44,8 +44,8 @@ def test_the_loss_of_a_head_is_the_weighted_mean_over_labelled_pixels(constant):
     if constant is not None:
         weights.fill_(constant)
     with pixel_weights(nn.ModuleList([head]), weights):
-        found = head.loss(features, labelled(labels), {})['loss_ce']
-    torch.testing.assert_close(found, expected_loss(head(features), labels, weights))
+        loss = head.loss(features, labelled(labels), {})['loss_ce']
+    torch.testing.assert_close(loss, expected_loss(head(features), labels, weights))
     plain = head.loss(features, labelled(labels), {})['loss_ce']
     torch.testing.assert_close(
         plain, expected_loss(head(features), labels, torch.ones_like(weights))
@@ -56,17 +56,17 @@ def test_the_heads_of_a_segmentor_are_weighted_and_restored_even_after_an_except
     model = MODELS.build(segmentor())
     heads = model.decode_head, model.auxiliary_head
     images, labels = torch.randn(2, 3, 32, 32), torch.randint(CLASSES, (2, 32, 32))
-    whole = model.loss(images, labelled(labels))
+    unweighted = model.loss(images, labelled(labels))
     with pixel_weights(model, torch.full((2, 32, 32), 0.25)):
-        found = model.loss(images, labelled(labels))
+        weighted = model.loss(images, labelled(labels))
     for name in ('decode.loss_ce', 'aux.loss_ce'):
-        torch.testing.assert_close(found[name], 0.25 * whole[name])
+        torch.testing.assert_close(weighted[name], 0.25 * unweighted[name])
     assert all(head.sampler is None for head in heads)
     with pytest.raises(ZeroDivisionError), pixel_weights(model, torch.ones(2, 32, 32)):
         assert all(head.sampler is not None for head in heads)
         raise ZeroDivisionError
     assert all(head.sampler is None for head in heads)
-    assert model.loss(images, labelled(labels)) == whole
+    assert model.loss(images, labelled(labels)) == unweighted
 
 
 def test_the_inner_head_of_a_refined_head_is_weighted():
@@ -75,9 +75,9 @@ def test_the_inner_head_of_a_refined_head_is_weighted():
     features, labels, weights = batch()
     features = GuidedFeatures(features, [torch.randn(2, 3, 4, 4)])
     with pixel_weights(nn.ModuleList([head]), weights):
-        found = head.loss(features, labelled(labels), {})
+        losses = head.loss(features, labelled(labels), {})
     for name, logits in (('loss_ce', head.head(features)), ('refined.loss_ce', head(features))):
-        torch.testing.assert_close(found[name], expected_loss(logits, labels, weights))
+        torch.testing.assert_close(losses[name], expected_loss(logits, labels, weights))
     assert head.head.sampler is None
 
 
@@ -90,15 +90,15 @@ def test_a_head_with_hard_example_mining_keeps_it_and_multiplies_the_weights():
     mined = own.sample(logits, labels[:, None])
     assert 0 < mined.mean() < (labels != 255).float().mean()  # some labelled pixels are left out
     with pixel_weights(nn.ModuleList([head]), weights):
-        found = head.loss(features, labelled(labels), {})['loss_ce']
-    torch.testing.assert_close(found, expected_loss(head(features), labels, weights * mined))
+        loss = head.loss(features, labelled(labels), {})['loss_ce']
+    torch.testing.assert_close(loss, expected_loss(head(features), labels, weights * mined))
     assert head.sampler is own
 
 
 def test_nested_weights_multiply():
     head = MODELS.build(FCN)
     features, labels, weights = batch()
-    whole, half = nn.ModuleList([head]), torch.full_like(weights, 0.5)
-    with pixel_weights(whole, weights), pixel_weights(whole, half):
-        found = head.loss(features, labelled(labels), {})['loss_ce']
-    torch.testing.assert_close(found, expected_loss(head(features), labels, weights / 2))
+    model, half = nn.ModuleList([head]), torch.full_like(weights, 0.5)
+    with pixel_weights(model, weights), pixel_weights(model, half):
+        loss = head.loss(features, labelled(labels), {})['loss_ce']
+    torch.testing.assert_close(loss, expected_loss(head(features), labels, weights / 2))

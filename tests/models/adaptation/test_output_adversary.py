@@ -62,26 +62,26 @@ def test_losses_and_gradients_are_those_of_two_separate_passes():
     }
     for (name, head), term in zip(heads(student).items(), critics, strict=True):
         outputs = [
-            F.interpolate(head(each), (SIZE, SIZE), mode='bilinear').softmax(1) for each in features
+            F.interpolate(head(maps), (SIZE, SIZE), mode='bilinear').softmax(1) for maps in features
         ]
         fooled = WEIGHTS[name] * bce(term.critic(outputs[1]), 0)
         judged = [term.critic(output.detach()) for output in outputs]
-        found = (bce(judged[0], 0) + bce(judged[1], 1)) / 2
+        critic_loss = (bce(judged[0], 0) + bce(judged[1], 1)) / 2
         short = name.removesuffix('_head')
         torch.testing.assert_close(losses[f'{short}.loss_adversarial'], fooled)
-        torch.testing.assert_close(losses[f'{short}.loss_critic'], found)
-        segmentor, critic = segmentor + fooled, critic + found
+        torch.testing.assert_close(losses[f'{short}.loss_critic'], critic_loss)
+        segmentor, critic = segmentor + fooled, critic + critic_loss
     for part, loss, name in ((student, segmentor, 'segmentor'), (critics, critic, 'terms')):
         weights = dict(part.named_parameters())
         expected = torch.autograd.grad(loss, list(weights.values()), retain_graph=True)
-        found = gradients(model.get_submodule(name))
+        actual = gradients(model.get_submodule(name))
         for key, gradient in zip(weights, expected, strict=True):
             assert gradient.abs().sum() > 0
-            torch.testing.assert_close(found[key], gradient, rtol=1e-3, atol=1e-6)
+            torch.testing.assert_close(actual[key], gradient, rtol=1e-3, atol=1e-6)
 
 
-def test_critics_are_a_part_of_their_own_and_a_head_that_is_not_there_is_refused():
+def test_critics_have_their_own_optimiser_and_a_missing_head_is_refused():
     assert adapted(dict(terms=TERMS)).parts == dict(segmentor=('segmentor',), critics=('terms',))
     assert not hasattr(adapted(), 'parts')
-    with pytest.raises(UserError, match="head='auxiliary_head': the segmentor has decode_head."):
+    with pytest.raises(UserError, match='does not exist: choose from decode_head.'):
         adapted(dict(terms=TERMS[1:]), auxiliary_head=None)

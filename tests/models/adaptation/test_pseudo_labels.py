@@ -17,7 +17,7 @@ def eighths(images=2):
 
 
 def pixels(probabilities):
-    """Give the place and the probabilities of each pixel as plain numbers."""
+    """Yield the position and the probabilities of each pixel as plain numbers."""
     for n, image in enumerate(probabilities.tolist()):
         for row in range(SIDE):
             for column in range(SIDE):
@@ -26,12 +26,12 @@ def pixels(probabilities):
 
 def loop_labels(probabilities, keep=lambda values: True, score=lambda values: values):
     """Return the first class with the highest score, or 255."""
-    found = torch.full((len(probabilities), SIDE, SIDE), 255)
-    for place, values in pixels(probabilities):
+    labels = torch.full((len(probabilities), SIDE, SIDE), 255)
+    for position, values in pixels(probabilities):
         scores = score(values)
         if keep(scores):
-            found[place] = scores.index(max(scores))
-    return found
+            labels[position] = scores.index(max(scores))
+    return labels
 
 
 def loop_share(probabilities, threshold):
@@ -48,7 +48,7 @@ def test_the_share_of_a_batch_is_one_number_for_all_its_pixels():
     assert weights.tolist() == [[[share] * SIDE] * SIDE] * 2
 
 
-def test_the_share_of_an_image_does_not_depend_on_the_rest_of_the_batch():
+def test_the_share_of_an_image_does_not_depend_on_the_batch():
     probabilities = eighths()
     probabilities[1, :, :2] = torch.tensor([1.0, 0, 0]).view(3, 1, 1)
     labels, weights = confident_share(probabilities, 0.5, per_image=True)
@@ -85,12 +85,12 @@ def test_class_portion_compares_probabilities_with_the_threshold_of_their_class(
         assert ((labels != 255) & (labels != loop_labels(probabilities))).any()
 
 
-def test_the_module_passes_its_arguments_on_and_refuses_other_thresholds():
+def test_the_module_passes_its_arguments_and_refuses_invalid_thresholds():
     probabilities = eighths()
     for per_image in (False, True):
-        found = ConfidentShare(0.625, per_image)(probabilities)
+        actual = ConfidentShare(0.625, per_image)(probabilities)
         expected = confident_share(probabilities, 0.625, per_image)
-        assert all(map(torch.equal, found, expected))
+        assert all(map(torch.equal, actual, expected))
     for threshold in (-0.1, 1.5):
-        with pytest.raises(UserError, match='number from 0 to 1'):
+        with pytest.raises(UserError, match='must be from 0 to 1'):
             ConfidentShare(threshold)

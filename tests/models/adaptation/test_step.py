@@ -27,11 +27,11 @@ def test_features_logits_and_losses_of_the_source_come_from_one_pass():
     model, batch = adapted(dropout=0.0), pair()
     plain, step = copy.deepcopy(model.segmentor), step_of(model, batch)
     logits, features, losses = step.source.logits, step.source.encoded, step.source_losses
-    own = plain.backbone(step.source_images)
-    assert all(map(torch.equal, features, own))
+    expected = plain.backbone(step.source_images)
+    assert all(map(torch.equal, features, expected))
     assert logits.keys() == {'decode_head', 'auxiliary_head'}
-    assert torch.equal(logits['decode_head'], plain.decode_head(own))
-    assert torch.equal(logits['auxiliary_head'], plain.auxiliary_head(own))
+    assert torch.equal(logits['decode_head'], plain.decode_head(expected))
+    assert torch.equal(logits['auxiliary_head'], plain.auxiliary_head(expected))
     assert losses is step.source_losses
     # A second pass would have moved the statistics of batch norm twice.
     state = plain.state_dict()
@@ -59,7 +59,7 @@ def test_the_logits_of_a_refined_head_are_the_refined_ones(tiny_model):
     torch.testing.assert_close(step.source.logits['decode_head'], expected)
 
 
-def test_heads_are_as_before_also_after_an_exception():
+def test_heads_are_restored_even_after_an_exception():
     model = adapted()
     for head in heads(model.segmentor).values():
         assert 'forward' not in vars(head)
@@ -74,9 +74,9 @@ def test_heads_are_as_before_also_after_an_exception():
 def test_auxiliary_heads_are_numbered_if_there_are_several():
     assert list(heads(adapted(auxiliary_head=None).segmentor)) == ['decode_head']
     several = adapted(auxiliary_head=[segmentor().auxiliary_head] * 2).segmentor
-    found = heads(several)
-    assert list(found) == ['decode_head', 'auxiliary_head0', 'auxiliary_head1']
-    assert [found['auxiliary_head0'], found['auxiliary_head1']] == list(several.auxiliary_head)
+    named = heads(several)
+    assert list(named) == ['decode_head', 'auxiliary_head0', 'auxiliary_head1']
+    assert [named['auxiliary_head0'], named['auxiliary_head1']] == list(several.auxiliary_head)
 
 
 def test_padding_of_target_images_is_ignored_and_labels_of_the_target_are_not_read():
@@ -93,7 +93,7 @@ def test_padding_of_target_images_is_ignored_and_labels_of_the_target_are_not_re
     assert same.losses(step_of(same, batch)) == losses
 
 
-def test_draws_are_those_of_the_target_and_the_metadata_of_labelled_images_that_of_the_source():
+def test_draws_use_the_target_samples_and_labelled_images_get_the_source_metadata():
     model, batch, seen = adapted(), pair(), []
     for domain, first in (('source', 10), ('target', 20)):
         for number, sample in enumerate(batch['data_samples'][domain]):
@@ -111,11 +111,13 @@ def test_domains_of_two_sizes_are_refused():
     model, batch = adapted(), pair()
     data = model.data_preprocessor(batch, training=True)
     data['inputs']['target'] = data['inputs']['target'][..., :24]
-    with pytest.raises(UserError, match='source images have 32 × 32 pixels and target images 32 ×'):
+    with pytest.raises(
+        UserError, match='source images have 32 × 32 pixels, but target images have'
+    ):
         AdaptationStep(model, **data_of(data), iteration=0)
 
 
-def test_weights_multiply_losses_also_in_lists_and_nothing_else():
-    given = {'a.loss': torch.tensor(2.0), 'loss_b': [torch.tensor(3.0)], 'acc': torch.tensor(4.0)}
-    assert weighted(given, 1.0) == given
-    assert weighted(given, 0.5) == {'a.loss': 1, 'loss_b': [1.5], 'acc': 4}
+def test_weights_multiply_only_losses_also_in_lists():
+    losses = {'a.loss': torch.tensor(2.0), 'loss_b': [torch.tensor(3.0)], 'acc': torch.tensor(4.0)}
+    assert weighted(losses, 1.0) == losses
+    assert weighted(losses, 0.5) == {'a.loss': 1, 'loss_b': [1.5], 'acc': 4}

@@ -1,4 +1,4 @@
-"""Colour jitter and blur equal their formulas, and depth passes through."""
+"""Colour jitter and blur equal their formulas, and depth does not change."""
 
 import math
 
@@ -17,48 +17,48 @@ def scales(bands=3):
     return (torch.tensor(values[:bands]).view(-1, 1, 1) for values in (MEAN, STD))
 
 
-def always(**rest):
-    return StrongAugmentation(**{**dict(jitter=1.0, blur=1.0), **rest})
+def always(**settings):
+    return StrongAugmentation(**{**dict(jitter=1.0, blur=1.0), **settings})
 
 
-def close(found, expected):
+def assert_close(actual, expected):
     expected = torch.as_tensor(np.asarray(expected), dtype=torch.float32)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize('bands', [1, 3, 4])
-def test_depth_passes_through_unchanged(bands):
+def test_depth_does_not_change(bands):
     images = torch.randn(4, bands + 1, 12, 12)
     images[:, -1, 3:5] = torch.nan
-    found = always()(images, *scales(bands))
-    assert torch.equal(found[:, -1].view(torch.int32), images[:, -1].view(torch.int32))
-    assert found.isfinite()[:, :-1].all()
+    augmented = always()(images, *scales(bands))
+    assert torch.equal(augmented[:, -1].view(torch.int32), images[:, -1].view(torch.int32))
+    assert augmented.isfinite()[:, :-1].all()
     for band in range(bands):
-        assert not torch.allclose(found[:, band], images[:, band], atol=1e-2)
+        assert not torch.allclose(augmented[:, band], images[:, band], atol=1e-2)
 
 
 def test_probabilities_of_0_change_nothing():
     images = torch.randn(4, 4, 9, 9)
-    found = StrongAugmentation(jitter=0, blur=0)(images, *scales())
-    torch.testing.assert_close(found, images, rtol=0, atol=1e-5)
+    augmented = StrongAugmentation(jitter=0, blur=0)(images, *scales())
+    torch.testing.assert_close(augmented, images, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize('part', ['jitter', 'blur'])
 def test_each_image_is_changed_with_the_probability(part):
     images = torch.randn(1, 3, 6, 6).expand(500, -1, -1, -1)
     settings = dict(jitter=0.0, blur=0.0) | {part: 0.3}
-    found = StrongAugmentation(**settings, blur_px=(0.8, 1.2))(images, *scales())
-    changed = ((found - images).abs() > 1e-3).flatten(1).any(1)
+    augmented = StrongAugmentation(**settings, blur_px=(0.8, 1.2))(images, *scales())
+    changed = ((augmented - images).abs() > 1e-3).flatten(1).any(1)
     assert abs(changed.float().mean() - 0.3) < 0.08  # four standard deviations
-    different = found[changed]
+    different = augmented[changed]
     assert not torch.allclose(different[0], different[1], atol=1e-4)
 
 
 def test_brightness_changes_by_up_to_the_strength_at_the_scale_of_the_bands():
     mean, std = scales(1)
     images = (torch.full((400, 1, 2, 2), 200.0) - mean) / std
-    found = always(blur=0.0, strength=0.25)(images, mean, std) * std + mean
-    factors = found / 200  # contrast does not change a flat image
+    augmented = always(blur=0.0, strength=0.25)(images, mean, std) * std + mean
+    factors = augmented / 200  # contrast does not change a flat image
     assert (factors - factors[:, :, :1, :1]).abs().max() < 1e-5
     assert 0.75 <= factors.min() < 0.76 and 1.24 < factors.max() <= 1.25001
     assert abs(factors.mean() - 1) < 0.03
@@ -68,34 +68,34 @@ def test_brightness_changes_by_up_to_the_strength_at_the_scale_of_the_bands():
 def test_brightness_contrast_and_saturation_equal_their_formulas(bands):
     image = torch.rand(bands, 5, 7) * 255
     x = image.double().numpy()
-    close(jittered(image, 1.3, 1, 1, 0), 1.3 * x)
+    assert_close(jittered(image, 1.3, 1, 1, 0), 1.3 * x)
     contrasted = 0.6 * x + 0.4 * x.mean()
-    close(jittered(image, 1, 0.6, 1, 0), contrasted)
-    close(jittered(image, 1.3, 0.6, 1, 0), 1.3 * contrasted)
+    assert_close(jittered(image, 1, 0.6, 1, 0), contrasted)
+    assert_close(jittered(image, 1.3, 0.6, 1, 0), 1.3 * contrasted)
     saturated = x.copy()
     if bands >= 3:
         grey = np.tensordot(LUMA, x[:3], 1)
         saturated[:3] = 0.7 * x[:3] + 0.3 * grey
-    close(jittered(image, 1, 1, 0.7, 0), saturated)
+    assert_close(jittered(image, 1, 1, 0.7, 0), saturated)
 
 
 @pytest.mark.parametrize('angle', [-2.0, 0.3, math.pi])
 def test_a_rotation_of_the_hue_keeps_the_luma_the_grey_pixels_and_other_bands(angle):
     image = torch.rand(4, 5, 7) * 255
     image[:3, 0] = image[0, 0]  # a grey row
-    found = jittered(image, 1, 1, 1, angle)
-    close(torch.einsum('c,chw->hw', torch.tensor(LUMA).float(), found[:3]),
+    augmented = jittered(image, 1, 1, 1, angle)
+    assert_close(torch.einsum('c,chw->hw', torch.tensor(LUMA).float(), augmented[:3]),
           np.tensordot(LUMA, image[:3].double().numpy(), 1))  # fmt: skip
-    close(found[:, 0], image[:, 0].numpy())
-    close(found[3], image[3].numpy())
-    assert (found[:3, 1:] - image[:3, 1:]).abs().max() > 10
+    assert_close(augmented[:, 0], image[:, 0].numpy())
+    assert_close(augmented[3], image[3].numpy())
+    assert (augmented[:3, 1:] - image[:3, 1:]).abs().max() > 10
 
 
-def test_a_third_of_a_turn_exchanges_the_colours_and_a_whole_turn_none():
+def test_a_third_of_a_turn_exchanges_the_colours_and_a_full_turn_none():
     image = torch.rand(3, 5, 7) * 255
     third = jittered(image, 1, 1, 1, 2 * math.pi / 3)
-    close(third - third.roll(-1, 0), (image - image.roll(-1, 0)).roll(1, 0).numpy())
-    close(jittered(image, 1, 1, 1, 2 * math.pi), image.numpy())
+    assert_close(third - third.roll(-1, 0), (image - image.roll(-1, 0)).roll(1, 0).numpy())
+    assert_close(jittered(image, 1, 1, 1, 2 * math.pi), image.numpy())
 
 
 @pytest.mark.parametrize('bands', [1, 3, 4])
@@ -106,15 +106,15 @@ def test_blur_equals_that_of_scipy(bands, sigma):
     expected = gaussian_filter(
         image.double().numpy(), (0, sigma, sigma), mode='mirror', truncate=reach / sigma
     )
-    found = blurred(image, sigma)
-    close(found, expected)
-    assert found.shape == image.shape
+    augmented = blurred(image, sigma)
+    assert_close(augmented, expected)
+    assert augmented.shape == image.shape
 
 
-def test_the_widths_of_blur_come_from_their_range():
+def test_the_blur_varies_within_its_range():
     images = torch.randn(1, 4, 9, 9).repeat(60, 1, 1, 1)
-    found = always(jitter=0.0, blur_px=(1.0, 1.0))(images, *scales())
-    torch.testing.assert_close(found[5, :3], blurred(images[5, :3], 1.0), rtol=0, atol=1e-4)
+    augmented = always(jitter=0.0, blur_px=(1.0, 1.0))(images, *scales())
+    torch.testing.assert_close(augmented[5, :3], blurred(images[5, :3], 1.0), rtol=0, atol=1e-4)
     spread = always(jitter=0.0, blur_px=(0.4, 1.2))(images, *scales())[:, :3].std((1, 2, 3))
     narrow, wide = (blurred(images[0, :3], sigma).std() for sigma in (0.4, 1.2))
     assert wide - 1e-4 <= spread.min() < spread.max() <= narrow + 1e-4

@@ -65,16 +65,16 @@ def segmentor(dropout=0.0, **changes):
     return ConfigDict(model | changes)
 
 
-def adapted(parts=None, **rest):
+def adapted(parts=None, **changes):
     """Build ``DomainAdaptation`` with the parts around the segmentor; it is in training mode."""
-    config = rest.pop('segmentor', None) or segmentor(**rest)
+    config = changes.pop('segmentor', None) or segmentor(**changes)
     model = MODELS.build(dict(type='DomainAdaptation', segmentor=config, **(parts or {})))
     model.init_weights()
     return model.train()
 
 
 def pair(images=2, size=SIZE, channels=3):
-    """Return a batch as a data loader gives it; the target has no labels."""
+    """Return a batch as a data loader returns it; the target has no labels."""
 
     def domain():
         pixels = torch.rand(images, channels, size, size)

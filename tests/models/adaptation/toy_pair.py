@@ -3,10 +3,10 @@
     python tests/models/adaptation/toy_pair.py              # every method: about ten minutes
     python tests/models/adaptation/toy_pair.py DAFormer MIC
 
-Squares and discs stand on the ground, with equal class shares in both domains. In the target, the
-hue is turned and the image is brighter. The depth of an image has its own scale. It shows where
-squares and discs stand, but not which is which, as both are equally high. The networks have group
-norm, so batch norm that merely sees the target cannot pass for a method.
+Squares and discs are on the ground, with equal class shares in both domains. In the target, the hue
+is rotated and the image is brighter. The depth of an image has its own scale. It shows where the
+squares and discs are, but it does not distinguish them, because both are equally high. The networks
+have group norm, so a gain cannot come from batch norm that only reads the target.
 """
 
 import math
@@ -104,7 +104,7 @@ def others(weight):
 
 
 def parts(method, weight):
-    """Return what ``DomainAdaptation`` adds; ``weight`` multiplies the method's own weights."""
+    """Return the arguments of ``DomainAdaptation``; ``weight`` multiplies the method's weights."""
     masked = MASKED | dict(weight=0.1 * weight)
     return {
         None: {},
@@ -229,14 +229,14 @@ def train(model, source, target, rng):
         MessageHub.get_current_instance().update_info('iter', iteration)
         if hasattr(model.pseudo, 'set_thresholds') and iteration >= WARM_UP:
             refresh_thresholds(model, target, iteration)
-        one, other = rng.integers(IMAGES, size=(2, BATCH))
-        data = batch(source[0][one], source[1][one], target[other], rng)
+        chosen, others = rng.integers(IMAGES, size=(2, BATCH))
+        data = batch(source[0][chosen], source[1][chosen], target[others], rng)
         losses = model(**model.data_preprocessor(data, True), mode='loss')
         for optimiser in optimisers:
             optimiser.zero_grad()
         model.parse_losses(losses)[0].backward()
-        for each in (*optimisers, *decay):
-            each.step()
+        for stepper in (*optimisers, *decay):
+            stepper.step()
 
 
 def refresh_thresholds(model, target, iteration):
@@ -248,7 +248,7 @@ def refresh_thresholds(model, target, iteration):
 
 
 def batch(images, labels, target, rng):
-    """Return a batch as a data loader gives it; the target has no labels."""
+    """Return a batch as a data loader returns it; the target has no labels."""
     samples = dict(source=[], target=[])
     for label in labels:
         samples['source'].append(SegDataSample(gt_sem_seg=PixelData(data=label[None])))
@@ -259,8 +259,8 @@ def batch(images, labels, target, rng):
 @torch.no_grad()
 def score(model, images, labels):
     inputs = model.data_preprocessor.target(dict(inputs=list(images)))['inputs']
-    found = model.eval()(inputs).argmax(1)
-    pairs = [(found == label, labels == label) for label in range(CLASSES)]
+    predicted = model.eval()(inputs).argmax(1)
+    pairs = [(predicted == label, labels == label) for label in range(CLASSES)]
     return 100 * float(np.mean([float((a & b).sum() / (a | b).sum()) for a, b in pairs]))
 
 
@@ -278,13 +278,13 @@ def main(methods, seeds=(4, 5, 6)):
             if (method == GUIDED) == depth:
                 rows += [(method, method, 1), (f'{method}, weight 0', method, 0)]
         for name, method, weight in rows:
-            begun = time.process_time()
-            found = [run(method, seed, weight, depth) for seed in seeds]
-            took = (time.process_time() - begun) / len(seeds)
-            cells = [f'{value:.1f}' for value in found]
-            for value, seed in zip(found, seeds, strict=True):
+            start = time.process_time()
+            scores = [run(method, seed, weight, depth) for seed in seeds]
+            seconds = (time.process_time() - start) / len(seeds)
+            cells = [f'{value:.1f}' for value in scores]
+            for value, seed in zip(scores, seeds, strict=True):
                 cells.append(f'{value - run(None, seed, 1, depth):+.1f}' if method else '–')
-            print('|', ' | '.join([name, *cells, f'{took:.1f}']), '|', flush=True)
+            print('|', ' | '.join([name, *cells, f'{seconds:.1f}']), '|', flush=True)
 
 
 if __name__ == '__main__':

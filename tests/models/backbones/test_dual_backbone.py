@@ -44,7 +44,9 @@ def test_init_weights_initialises_both_backbones_and_an_image_without_depth_is_r
     backbone = DualBackbone(echo(3), echo(3))
     backbone.init_weights()
     assert backbone.rgb.initialized and backbone.depth.initialized
-    with pytest.raises(UserError, match='3 channels but needs 3 optical bands and depth last'):
+    with pytest.raises(
+        UserError, match='3 channels, but it needs 3 optical bands followed by depth'
+    ):
         backbone(torch.rand(1, 3, 4, 4))
 
 

@@ -51,7 +51,7 @@ def test_a_depth_backbone_ignores_optical_bands(tiny_backbone):
     other = images.clone()
     other[:, :3] = 7.0
     other[:, 3, :8] = 0
-    found = model(images)
-    assert all(torch.equal(a, b) for a, b in zip(found, model(other), strict=True))
+    features = model(images)
+    assert all(torch.equal(a, b) for a, b in zip(features, model(other), strict=True))
     other[:, 3, 8:] += 1
-    assert not torch.equal(found[-1], model(other)[-1])
+    assert not torch.equal(features[-1], model(other)[-1])

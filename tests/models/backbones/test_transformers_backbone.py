@@ -57,8 +57,8 @@ def test_out_indices_select_the_stages():
     reference = ConvNextBackbone(config).eval()
     reference.load_state_dict(backbone.model.state_dict())
     inputs = torch.randn(1, 3, 32, 32)
-    for found, expected in zip(backbone(inputs), reference(inputs).feature_maps, strict=True):
-        assert torch.equal(found, expected)
+    for actual, expected in zip(backbone(inputs), reference(inputs).feature_maps, strict=True):
+        assert torch.equal(actual, expected)
 
 
 def test_arch_may_use_tuples_and_defaults():
@@ -97,11 +97,11 @@ def test_gradient_checkpointing_does_not_change_gradients(family, monkeypatch):
     assert not calls
     for model in (checkpointed, copy.deepcopy(checkpointed)):
         calls.clear()
-        found = gradients(model, inputs)
+        actual = gradients(model, inputs)
         assert len(calls) == dict(convnext=5, swin=8, dinov2=4)[family]
         assert {id(block) for block in calls} <= {id(module) for module in model.modules()}
         for name, gradient in expected.items():
-            torch.testing.assert_close(found[name], gradient, rtol=1e-4, atol=1e-6)
+            torch.testing.assert_close(actual[name], gradient, rtol=1e-4, atol=1e-6)
     calls.clear()
     checkpointed.eval()(inputs)
     assert not calls
@@ -131,11 +131,11 @@ def test_init_weights_only_fills_parameters_that_were_built_on_the_meta_device()
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
-        (dict(arch=dict(depths=[1])), 'model_type None is not a family'),
+        (dict(arch=dict(depths=[1])), 'model_type=None is not a model family'),
         (dict(arch=dict(model_type='gpt2')), 'no backbone class'),
         (dict(arch=dict(CONVNEXT, hidden_size=8)), r"unknown keys \['hidden_size'\]"),
         (dict(arch=CONVNEXT, out_indices=(1, 9)), 'out_indices must be valid'),
-        (dict(arch=FAMILIES['dinov2']), r'\(40, 32\) are not whole patches of 16'),
+        (dict(arch=FAMILIES['dinov2']), r'\(40, 32\) cannot be divided .* to a multiple of 16'),
         (dict(arch=CONVNEXT, frozen=True, gradient_checkpointing=True), 'no backward pass'),
         (
             dict(arch=dict(model_type='resnet', depths=[1] * 4), gradient_checkpointing=True),
@@ -145,7 +145,7 @@ def test_init_weights_only_fills_parameters_that_were_built_on_the_meta_device()
 )
 def test_wrong_settings_are_refused(settings, message):
     with pytest.raises(UserError, match=message):
-        # A plain ViT refuses partial patches.
+        # A plain ViT refuses incomplete patches.
         TransformersBackbone(**settings)(torch.randn(1, 3, 40, 32))
 
 
@@ -165,8 +165,8 @@ def test_a_checkpoint_identifies_a_frozen_encoder_by_its_weights(tmp_path):
     # Loading the checkpoint reads the weights of the encoder from its folder.
     assert not b.load_state_dict(state).missing_keys
     images = torch.randn(1, 3, 64, 64)
-    for expected, found in zip(a(images), b(images), strict=True):
-        assert torch.equal(found, expected)
+    for expected, actual in zip(a(images), b(images), strict=True):
+        assert torch.equal(actual, expected)
     with pytest.raises(UserError, match='frozen encoder whose weights differ from'):
         c.load_state_dict(state)
     settings = dict(weights=folders[0], frozen=True, in_checkpoint=True)

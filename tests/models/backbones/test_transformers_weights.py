@@ -52,12 +52,12 @@ def test_convnext_returns_the_features_of_the_checkpoint(model_class, tmp_path):
     backbone = loaded('convnext', CONVNEXT, tmp_path)
     inputs = torch.randn(1, 3, 64, 64)
     stages = getattr(model, 'convnext', model)(inputs, output_hidden_states=True).hidden_states[1:]
-    for found, stage in zip(backbone(inputs), stages, strict=True):
+    for actual, stage in zip(backbone(inputs), stages, strict=True):
         # Checkpoints do not contain the output norms, which start as plain layer norms.
         normed = torch.nn.functional.layer_norm(
             stage.permute(0, 2, 3, 1), stage.shape[1:2], eps=1e-6
         )
-        torch.testing.assert_close(found, normed.permute(0, 3, 1, 2), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(actual, normed.permute(0, 3, 1, 2), rtol=1e-4, atol=1e-5)
 
 
 def test_swin_loads_every_tensor_of_the_checkpoint(tmp_path):
@@ -75,9 +75,9 @@ def test_dinov2_returns_the_features_of_the_checkpoint(tmp_path):
     inputs = torch.randn(1, 3, 48, 64)  # larger than image_size: interpolates positions
     hidden = model(inputs, output_hidden_states=True).hidden_states
     assert len(hidden) == 5
-    for found, state in zip(backbone(inputs), hidden[1:], strict=True):
+    for actual, state in zip(backbone(inputs), hidden[1:], strict=True):
         expected = model.layernorm(state)[:, 1:].transpose(1, 2).reshape(1, 16, 3, 4)
-        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_dinov3_loads_every_tensor_of_the_checkpoint(tmp_path):
@@ -86,8 +86,8 @@ def test_dinov3_loads_every_tensor_of_the_checkpoint(tmp_path):
     backbone = loaded('dinov3_convnext', CONVNEXT, tmp_path / 'convnext')
     inputs = torch.randn(1, 3, 64, 64)
     stages = convnext(inputs, output_hidden_states=True).hidden_states[1:]
-    for found, stage in zip(backbone(inputs), stages, strict=True):
-        torch.testing.assert_close(found, stage)
+    for actual, stage in zip(backbone(inputs), stages, strict=True):
+        torch.testing.assert_close(actual, stage)
     last = loaded('dinov3_vit', DINOV3, tmp_path / 'vit')(inputs)[-1]
     tokens = vit(inputs).last_hidden_state[:, 1 + vit.config.num_register_tokens :]
     torch.testing.assert_close(last.flatten(2).transpose(1, 2), tokens)
@@ -120,8 +120,8 @@ def test_a_backbone_built_on_the_meta_device_is_filled(tmp_path):
         tensor.data.fill_(0)
     backbone.init_weights()
     inputs = torch.randn(1, 3, 64, 64)
-    for found, reference in zip(backbone(inputs), expected(inputs), strict=True):
-        assert torch.equal(found, reference)
+    for actual, reference in zip(backbone(inputs), expected(inputs), strict=True):
+        assert torch.equal(actual, reference)
 
 
 def edit(folder, change):
@@ -170,11 +170,13 @@ def test_the_error_lists_the_keys_of_another_architecture(tmp_path):
         loaded('convnext', dict(CONVNEXT, depths=[1, 1, 2, 1]), tmp_path)
     assert 'depths (arch [1, 1, 2, 1], weights [1, 1, 1, 1]), hidden_act' in str(error.value)
     assert 'drop_path' not in str(error.value)
-    with pytest.raises(UserError, match='of a convnext model, but arch.model_type is .convnextv2'):
+    with pytest.raises(
+        UserError, match='belong to a convnext model, but arch.model_type is .convnextv2'
+    ):
         loaded('convnextv2', CONVNEXT, tmp_path)
 
 
-def test_a_file_in_place_of_a_folder_is_refused(tmp_path):
+def test_a_file_instead_of_a_folder_is_refused(tmp_path):
     (tmp_path / 'weights.pth').touch()
     with pytest.raises(UserError, match='weights.pth is a file, but transformers needs a folder'):
         loaded('convnext', CONVNEXT, tmp_path / 'weights.pth')
@@ -184,8 +186,8 @@ def test_a_missing_or_empty_folder_and_a_truncated_file_are_refused(stored, tmp_
     with pytest.raises(UserError, match='does not exist: download the weights with `hf download'):
         loaded('convnext', CONVNEXT, tmp_path / 'none')
     (tmp_path / 'empty').mkdir()
-    whole = (tmp_path / 'model.safetensors').read_bytes()
-    (tmp_path / 'model.safetensors').write_bytes(whole[: len(whole) // 2])
+    content = (tmp_path / 'model.safetensors').read_bytes()
+    (tmp_path / 'model.safetensors').write_bytes(content[: len(content) // 2])
     for folder in (tmp_path / 'empty', tmp_path):
         with pytest.raises(UserError, match='contains no readable transformers checkpoint'):
             loaded('convnext', CONVNEXT, folder)
@@ -202,12 +204,14 @@ def test_without_network_the_error_explains_how_to_download(monkeypatch, tmp_pat
     assert '\n' not in str(error.value)
 
 
-@pytest.mark.parametrize(('how', 'share'), [('zero', 0.0), ('mean', 1 / 3)])
-def test_extra_bands_must_be_initialised_explicitly(stored, tmp_path, how, share):
+@pytest.mark.parametrize(('extra_bands', 'share'), [('zero', 0.0), ('mean', 1 / 3)])
+def test_extra_bands_must_be_initialised_explicitly(stored, tmp_path, extra_bands, share):
     wider = dict(CONVNEXT, num_channels=5)
-    with pytest.raises(UserError, match=r'are of 3 bands, but arch.num_channels is 5: choose k'):
+    with pytest.raises(
+        UserError, match=r'have 3 bands, but arch.num_channels is 5: set extra_bands'
+    ):
         loaded('convnext', wider, tmp_path)
-    backbone = loaded('convnext', wider, tmp_path, extra_bands=how)
+    backbone = loaded('convnext', wider, tmp_path, extra_bands=extra_bands)
     kernels = backbone.model.embeddings.patch_embeddings.weight
     pretrained = stored.embeddings.patch_embeddings.weight
     assert torch.equal(kernels[:, :3], pretrained)
@@ -215,12 +219,14 @@ def test_extra_bands_must_be_initialised_explicitly(stored, tmp_path, how, share
         expected = share * pretrained.sum(1)
         torch.testing.assert_close(kernels[:, band], expected, rtol=1e-5, atol=1e-6)
     # All other weights are from the checkpoint: with 'zero' the features are those of three bands.
-    if how == 'zero':
+    if extra_bands == 'zero':
         inputs = torch.randn(1, 5, 64, 64)
         three = loaded('convnext', CONVNEXT, tmp_path)(inputs[:, :3])
-        for found, expected in zip(backbone(inputs), three, strict=True):
-            torch.testing.assert_close(found, expected)
-    with pytest.raises(UserError, match="extra_bands='all' of TransformersBackbone: use 'zero'"):
+        for actual, expected in zip(backbone(inputs), three, strict=True):
+            torch.testing.assert_close(actual, expected)
+    with pytest.raises(UserError, match="extra_bands='all' of TransformersBackbone must be 'zero'"):
         TransformersBackbone(dict(model_type='convnext'), extra_bands='all')
-    with pytest.raises(UserError, match='num_channels is 1: set weights=None, or use as many'):
-        loaded('convnext', dict(CONVNEXT, num_channels=1), tmp_path, extra_bands=how)
+    with pytest.raises(
+        UserError, match='num_channels is 1: set weights=None, or use the same number'
+    ):
+        loaded('convnext', dict(CONVNEXT, num_channels=1), tmp_path, extra_bands=extra_bands)

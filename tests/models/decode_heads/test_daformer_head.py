@@ -8,7 +8,7 @@ from torch.nn import functional as F
 STAGES = (3, 5, 6, 4)
 
 
-def build(in_channels=STAGES, classes=3, align_corners=False, **rest):
+def build(in_channels=STAGES, classes=3, align_corners=False, **settings):
     config = dict(
         type='DAFormerHead',
         in_channels=list(in_channels),
@@ -17,7 +17,7 @@ def build(in_channels=STAGES, classes=3, align_corners=False, **rest):
         norm_cfg=dict(type='BN'),
         align_corners=align_corners,
     )
-    return MODELS.build(config | rest)
+    return MODELS.build(config | settings)
 
 
 def maps(channels=STAGES):
@@ -25,10 +25,10 @@ def maps(channels=STAGES):
     return [torch.randn(2, c, 16 >> i, 24 >> i) for i, c in enumerate(channels)]
 
 
-def layer(block, x, **rest):
+def layer(block, x, **settings):
     """Apply a convolution without bias, batch norm with running statistics, and ReLU."""
     assert block.conv.bias is None
-    x, norm = F.conv2d(x, block.conv.weight, **rest), block.bn
+    x, norm = F.conv2d(x, block.conv.weight, **settings), block.bn
     mean, var, weight, bias = (
         values.view(1, -1, 1, 1)
         for values in (norm.running_mean, norm.running_var, norm.weight, norm.bias)
@@ -64,10 +64,10 @@ def test_the_head_equals_the_reimplementation(dilations, align_corners):
             values.uniform_(0.5, 1.5) if 'var' in name else values.normal_()
     head.conv_seg.weight.data.normal_()
     inputs = maps()
-    found = head(inputs)
-    assert found.shape == (2, 3, 16, 24)
+    logits = head(inputs)
+    assert logits.shape == (2, 3, 16, 24)
     expected = reference(head, inputs, dilations, align_corners=align_corners)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_logits_have_the_size_of_the_finest_map_and_every_parameter_learns():
@@ -83,6 +83,6 @@ def test_the_logits_have_the_size_of_the_finest_map_and_every_parameter_learns()
 def test_chosen_stages_are_read_in_their_order():
     head = build(STAGES[1:3], channels=8, embed_channels=4, in_index=[1, 2]).eval()
     inputs = maps()
-    found = head(inputs)
-    assert found.shape[2:] == (8, 12)
-    torch.testing.assert_close(found, reference(head, inputs[1:3], (1, 6, 12, 18)))
+    logits = head(inputs)
+    assert logits.shape[2:] == (8, 12)
+    torch.testing.assert_close(logits, reference(head, inputs[1:3], (1, 6, 12, 18)))

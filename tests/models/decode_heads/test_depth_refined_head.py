@@ -18,9 +18,9 @@ FCN = dict(
 )  # fmt: skip
 
 
-def build(head=FCN, **rest):
+def build(head=FCN, **changes):
     torch.manual_seed(0)
-    settings = dict(head=head, depth_channels=4, channels=8, norm_cfg=BN) | rest
+    settings = dict(head=head, depth_channels=4, channels=8, norm_cfg=BN) | changes
     with DefaultScope.overwrite_default_scope('mmseg'):
         return MODELS.build(dict(type='DepthRefinedHead', **settings))
 
@@ -51,12 +51,12 @@ def conv(module, x):
 def test_refined_logits_equal_the_formula_and_are_predicted(size, depth_size, larger):
     model, features = build(), inputs(size, depth_size)
     z = model.head(features)
-    found = model.refine(z, features)
+    refined = model.refine(z, features)
     z, d = (F.interpolate(x, (larger, larger), mode='bilinear') for x in (z, features.depth[0]))
     both = torch.cat([conv(model.logits_branch, z), conv(model.depth_branch, d)], 1)
     residual = F.conv2d(conv(model.merge, both), model.residual.weight, model.residual.bias)
     expected = z + 1 / (1 + torch.exp(torch.tensor(-0.3))) * residual
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(refined, expected, rtol=1e-4, atol=1e-5)
     expected = F.interpolate(model.eval()(features), (32, 32), mode='bilinear')
     metas = [sample.metainfo for sample in samples()]
     torch.testing.assert_close(model.predict(features, metas, {}), expected)

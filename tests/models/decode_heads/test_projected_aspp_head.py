@@ -8,12 +8,12 @@ from torch import nn
 CHANNELS, WIDTH, RATES = 6, 4, (2, 3)
 
 
-def build(**rest):
+def build(**changes):
     torch.manual_seed(0)
     settings = dict(in_channels=CHANNELS, channels=WIDTH, num_classes=3, in_index=0)
     settings |= dict(dilations=(1, *RATES), norm_cfg=dict(type='BN'), align_corners=False)
     with DefaultScope.overwrite_default_scope('mmseg'):
-        return MODELS.build(dict(type='ProjectedASPPHead', **settings, **rest))
+        return MODELS.build(dict(type='ProjectedASPPHead', **settings, **changes))
 
 
 def layer(inputs, size=1, rate=1):
@@ -65,7 +65,7 @@ def test_the_only_dropout_drops_single_values_after_the_projection():
     positive = seen['before'] > 0
     factor = seen['after'] / seen['before']
     assert set(factor[positive].unique().round(decimals=4).tolist()) == {0, 2}
-    # Every channel of every image loses about half of its values, so no whole channel is dropped.
+    # Every channel of every image loses about half of its values, so no channel is dropped.
     dropped = (positive & (factor == 0)).sum((2, 3)) / positive.sum((2, 3))
     assert 0.3 < dropped.min() and dropped.max() < 0.7
     dropouts = [part for part in head.modules() if isinstance(part, nn.modules.dropout._DropoutNd)]

@@ -47,5 +47,5 @@ def test_prediction_has_the_size_of_the_image_and_an_unknown_combination_is_refu
     head, features = build(), [torch.randn(1, 4, 4, 4)]
     found = head.predict(features, [dict(img_shape=(8, 8))], None)
     assert found.shape == (1, 3, 8, 8)
-    with pytest.raises(UserError, match="combine is 'sum' or 'mean', not 'max'"):
+    with pytest.raises(UserError, match="combine='max' of TwinHead must be 'sum' or 'mean'"):
         build(combine='max')

@@ -37,11 +37,11 @@ def test_each_block_adds_two_convolutions_to_its_input():
             passed = F.avg_pool2d(F.pad(passed, padding), 2) / F.avg_pool2d(ones, 2)
         passed = (passed + convolve(block.second, encoded, padding=1)).relu()
         expected.append(passed)
-    for found, prompt in zip(prompter([double, fourfold, finest]), expected, strict=True):
-        torch.testing.assert_close(found, prompt, rtol=1e-5, atol=1e-5)
+    for actual, prompt in zip(prompter([double, fourfold, finest]), expected, strict=True):
+        torch.testing.assert_close(actual, prompt, rtol=1e-5, atol=1e-5)
 
 
-def test_prompts_have_4_2_1_and_half_of_the_grid_and_every_feature_reaches_the_coarsest():
+def test_prompts_have_their_sizes_and_every_feature_reaches_the_coarsest_prompt():
     prompter = DepthPrompter(6, 5, norm_cfg=dict(type='BN'))
     inputs = [feature.requires_grad_() for feature in features(3, 4)]
     prompts = prompter(inputs)

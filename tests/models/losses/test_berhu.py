@@ -64,13 +64,13 @@ def test_masked_pixels_have_no_influence_and_without_a_mask_every_pixel_is_valid
     assert torch.equal(torch.autograd.grad(again, predicted)[0], before)
 
 
-@pytest.mark.parametrize('reason', ['no error', 'no valid pixel', 'next to no error'])
+@pytest.mark.parametrize('reason', ['no error', 'no valid pixel', 'tiny errors'])
 def test_with_nothing_to_learn_loss_and_gradient_are_0(reason):
     predicted, target, valid = case(torch.float32)
     if reason == 'no valid pixel':
         valid = torch.zeros_like(valid)
     else:
-        target = predicted.detach() + (1e-44 if reason == 'next to no error' else 0)
+        target = predicted.detach() + (1e-44 if reason == 'tiny errors' else 0)
     loss = berhu_loss(predicted, target, valid)
     (grad,) = torch.autograd.grad(loss, predicted)
     assert loss == 0 and grad.isfinite().all()
@@ -85,13 +85,13 @@ def test_half_precision_maps_are_compared_in_single_precision():
 
 def test_wrong_shapes_and_thresholds_are_refused():
     predicted, target, valid = case()
-    for given, more, message in (
+    for maps, settings, message in (
         ((predicted, target[:1]), {}, r'\(2, 1, 6, 5\), \(1, 1, 6, 5\)'),
         ((predicted, target, valid[:, 0]), {}, r'\(2, 1, 6, 5\), \(2, 6, 5\)'),
         ((predicted, target), dict(threshold=0), 'threshold=0'),
     ):
         with pytest.raises(UserError, match=message):
-            berhu_loss(*given, **more)
+            berhu_loss(*maps, **settings)
 
 
 def test_the_released_loss_differentiates_the_threshold_and_adds_an_eps():

@@ -52,9 +52,9 @@ def case(images=2, positions=7, channels=5, draws=6, dtype=torch.float32, share=
 def test_the_loss_and_its_gradient_equal_the_formula(share, temperature):
     anchors, keys, valid, negatives = case(share=share)
     expected = by_loop(anchors, keys, valid, temperature, negatives)
-    found = info_nce(anchors, keys, valid, temperature, negatives=negatives)
-    torch.testing.assert_close(found, expected.float(), rtol=1e-5, atol=1e-5)
-    grads = [torch.autograd.grad(loss, (anchors, keys)) for loss in (found, expected)]
+    loss = info_nce(anchors, keys, valid, temperature, negatives=negatives)
+    torch.testing.assert_close(loss, expected.float(), rtol=1e-5, atol=1e-5)
+    grads = [torch.autograd.grad(value, (anchors, keys)) for value in (loss, expected)]
     torch.testing.assert_close(*grads, rtol=1e-4, atol=1e-5)
 
 
@@ -64,11 +64,11 @@ def test_the_gradient_equals_finite_differences_and_blocks_of_rows_do_not_change
         lambda a, k: info_nce(a, k, valid, 0.07, negatives=negatives) * 3, (anchors, keys)
     )
     anchors, keys, valid, negatives = case(positions=11, share=0.8)
-    whole = info_nce(anchors, keys, valid, negatives=negatives)
+    expected = info_nce(anchors, keys, valid, negatives=negatives)
     monkeypatch.setattr('depthda.models.losses.info_nce._BLOCK_SIZE', 2 * 11 * 3)
-    parts = info_nce(anchors, keys, valid, negatives=negatives)
-    torch.testing.assert_close(parts, whole)
-    torch.testing.assert_close(*(torch.autograd.grad(x, (anchors, keys)) for x in (parts, whole)))
+    loss = info_nce(anchors, keys, valid, negatives=negatives)
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(*(torch.autograd.grad(x, (anchors, keys)) for x in (loss, expected)))
 
 
 def test_features_at_invalid_positions_do_not_change_the_loss():
@@ -140,14 +140,14 @@ def test_half_precision_rounds_the_gradient_only_after_the_loss_scale():
     anchors, keys, valid, negatives = case(positions=128, channels=128, draws=16)
     half = [32 * tensor.detach().half() for tensor in (anchors, keys)]
     loss_scale = 2.0**16 * 0.02 / 4  # initial scale of a GradScaler × weight of a feature scale
-    found, exact = (
+    gradients, exact = (
         torch.autograd.grad(loss_scale * info_nce(*features, valid, negatives=negatives), features)
         for features in (
             [tensor.clone().requires_grad_() for tensor in half],
             [tensor.float().requires_grad_() for tensor in half],
         )
     )
-    for grad, expected in zip(found, exact, strict=True):
+    for grad, expected in zip(gradients, exact, strict=True):
         assert grad.dtype == torch.float16
         assert ((grad.float() - expected).norm() / expected.norm()).item() < 3e-4
         # Only values too small for half precision become 0: 3e-8 is half of its smallest number.
@@ -156,7 +156,9 @@ def test_half_precision_rounds_the_gradient_only_after_the_loss_scale():
 
 def test_the_class_passes_its_settings_to_the_function():
     anchors, keys, valid, _ = case()
-    with pytest.raises(UserError, match='.02 or more'):  # single precision cannot hold less
+    with pytest.raises(
+        UserError, match='must be 0.02 or more'
+    ):  # single precision cannot hold less
         info_nce(anchors, keys, temperature=0.01)
     loss = MODELS.build(dict(type='InfoNCELoss', temperature=0.3, num_negatives=5))
     torch.manual_seed(0)

@@ -15,7 +15,7 @@ def windows_by_loop(x, y, valid, side=11, sigma=1.5, k1=0.01, k2=0.03):
     i, j = np.indices((side, side)) - (side - 1) / 2
     weight = np.exp(-(i**2 + j**2) / (2 * sigma**2))
     weight /= weight.sum()
-    found = []
+    losses = []
     for image in range(len(x)):
         for top in range(x.shape[1] - side + 1):
             for left in range(x.shape[2] - side + 1):
@@ -28,17 +28,17 @@ def windows_by_loop(x, y, valid, side=11, sigma=1.5, k1=0.01, k2=0.03):
                 var_b = (weight * (b - mean_b) ** 2).sum()
                 covariance = (weight * (a - mean_a) * (b - mean_b)).sum()
                 luminance = (2 * mean_a * mean_b + k1**2) / (mean_a**2 + mean_b**2 + k1**2)
-                found.append(1 - luminance * (2 * covariance + k2**2) / (var_a + var_b + k2**2))
-    return found
+                losses.append(1 - luminance * (2 * covariance + k2**2) / (var_a + var_b + k2**2))
+    return losses
 
 
-def case(images=2, height=18, width=16, dtype=torch.float64, holes=True, seed=0):
-    """Return two similar maps, and a mask with holes in some windows."""
+def case(images=2, height=18, width=16, dtype=torch.float64, no_data=True, seed=0):
+    """Return two similar maps, and a mask that excludes pixels of some windows."""
     g = torch.Generator().manual_seed(seed)
     x = torch.rand(images, height, width, generator=g, dtype=dtype)
     y = (0.6 * x + 0.4 * torch.rand(images, height, width, generator=g, dtype=dtype)).square()
     valid = torch.ones(images, height, width, dtype=torch.bool)
-    if holes:
+    if no_data:
         valid[0, 2, 3] = valid[-1, -1, -4:] = False
     return x, y, valid
 
@@ -51,12 +51,12 @@ def grads(loss, *inputs):
     'options', [{}, dict(window=7, sigma=0.8, k1=0.05, k2=0.2), dict(window=4, sigma=2.0)]
 )
 @pytest.mark.parametrize('dtype, atol', [(torch.float64, 1e-12), (torch.float32, 1e-5)])
-@pytest.mark.parametrize('holes', [False, True])
-def test_the_loss_equals_the_formula(options, dtype, atol, holes):
-    x, y, valid = case(holes=holes)
+@pytest.mark.parametrize('no_data', [False, True])
+def test_the_loss_equals_the_formula(options, dtype, atol, no_data):
+    x, y, valid = case(no_data=no_data)
     renamed = {{'window': 'side'}.get(key, key): value for key, value in options.items()}
     terms = windows_by_loop(x.numpy(), y.numpy(), valid.numpy(), **renamed)
-    loss = ssim_loss(x.to(dtype), y.to(dtype), valid if holes else None, **options)
+    loss = ssim_loss(x.to(dtype), y.to(dtype), valid if no_data else None, **options)
     assert loss.dtype == dtype
     assert loss.item() == pytest.approx(np.mean(terms), abs=atol)
 
@@ -119,8 +119,8 @@ def test_the_loss_of_equal_maps_is_exactly_0_and_small_differences_are_not_lost(
     x, y, _ = case()
     near = x + 1e-4 * (y - x)
     exact = ssim_loss(near, x).item()
-    found = ssim_loss(near.float(), x.float()).item()
-    assert 0 < exact < 1e-6 and found == pytest.approx(exact, rel=1e-2)
+    single = ssim_loss(near.float(), x.float()).item()
+    assert 0 < exact < 1e-6 and single == pytest.approx(exact, rel=1e-2)
 
 
 @pytest.mark.parametrize('level', [100.0, 3000.0])
@@ -174,15 +174,15 @@ def test_the_class_multiplies_the_function_by_its_weight():
 def test_wrong_shapes_and_settings_are_refused():
     x, y, valid = case(height=10, width=30)
     assert ssim_loss(x, y, valid, window=10).isfinite()
-    for given, message in (
+    for maps, message in (
         ((x, y, valid), '30×10 is smaller than the 11×11 window'),
         ((x.unsqueeze(1), y), r'\(N, H, W\).*\(2, 1, 10, 30\), \(2, 10, 30\)'),
         ((x, y[:1]), r'\(2, 10, 30\), \(1, 10, 30\)'),
         ((x, y, valid[:1]), r'\(2, 10, 30\), \(2, 10, 30\), \(1, 10, 30\)'),
     ):
         with pytest.raises(UserError, match=message):
-            ssim_loss(*given)
-    with pytest.raises(UserError, match='sigma=0'):
+            ssim_loss(*maps)
+    with pytest.raises(UserError, match='sigma=0 of SSIMLoss must be above 0'):
         MODELS.build(dict(type='SSIMLoss', sigma=0))
 
 
@@ -193,6 +193,6 @@ def test_a_gpu_does_not_round_to_tf32():
     expected = ssim_loss(exact, y, valid)
     loss = ssim_loss(single, y.float().cuda(), valid.cuda())
     assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
-    (grad,), (found,) = grads(expected, exact), grads(loss, single)
+    (grad,), (actual,) = grads(expected, exact), grads(loss, single)
     tolerance = 1e-4 * grad.abs().max().item()
-    torch.testing.assert_close(found.cpu().double(), grad, rtol=0, atol=tolerance)
+    torch.testing.assert_close(actual.cpu().double(), grad, rtol=0, atol=tolerance)

@@ -37,12 +37,12 @@ def test_the_penalty_of_a_linear_critic_and_its_gradient_are_known(factor):
 def test_the_penalty_samples_one_point_between_each_real_and_fake_image():
     real, fake = images(), images(seed=1)
     torch.manual_seed(5)
-    found = gradient_penalty(lambda x: x.square().sum((1, 2, 3)) / 2, real, fake)
+    penalty = gradient_penalty(lambda x: x.square().sum((1, 2, 3)) / 2, real, fake)
     torch.manual_seed(5)
     share = torch.rand(3, 1, 1, 1, dtype=torch.float64)
     between = share * real + (1 - share) * fake  # the gradient of x²/2 equals x
     expected = sum((image.norm().item() - 1) ** 2 for image in between) / 3
-    assert found.item() == pytest.approx(expected)
+    assert penalty.item() == pytest.approx(expected)
     assert len(share.unique()) == 3
 
 
@@ -52,8 +52,8 @@ def test_the_penalty_of_a_map_of_scores_is_that_of_their_sum():
     def critic(x):
         return torch.einsum('nchw,pchw->np', x, weights)
 
-    found = gradient_penalty(critic, images(), images(seed=1))
-    assert found.item() == pytest.approx((weights.sum(0).norm().item() - 1) ** 2)
+    penalty = gradient_penalty(critic, images(), images(seed=1))
+    assert penalty.item() == pytest.approx((weights.sum(0).norm().item() - 1) ** 2)
 
 
 def test_the_penalty_has_no_gradient_with_respect_to_the_images():
@@ -75,12 +75,12 @@ def test_the_penalty_ignores_autocast():
 
     expected, _ = penalty()
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        found, seen = penalty()
-    assert found == expected and found.dtype == torch.float32
+        actual, seen = penalty()
+    assert actual == expected and actual.dtype == torch.float32
     assert set(seen) == {torch.float32}
 
 
-def test_a_config_gives_the_weights():
+def test_a_config_sets_the_weights():
     loss = MODELS.build(dict(type='WassersteinGANLoss', loss_weight=2.0))
     assert (loss.loss_weight, loss.gp_weight) == (2, 1)
     assert loss.generator(torch.ones(2)) == -1  # the caller multiplies by loss_weight

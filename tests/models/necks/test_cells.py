@@ -1,4 +1,4 @@
-"""Pooling equals a loop over cells; the norm equals batch norm of the valid cells alone."""
+"""Pooling equals a loop over cells; the norm equals batch norm of only the valid cells."""
 
 import copy
 
@@ -21,23 +21,25 @@ def test_pooling_averages_the_valid_positions_of_each_cell(size):
     features, valid = case(size)
     valid[0, :4, :4] = False  # a cell without valid positions
     with_nan = features.masked_fill(~valid.unsqueeze(1), torch.nan)
-    found = pool_cells(with_nan, valid.unsqueeze(1).double(), 4)
-    assert found.shape[2:] == tuple(-(-side // 4) for side in size)
-    for n, c, y, x in torch.cartesian_prod(*map(torch.arange, found.shape)).tolist():
+    pooled = pool_cells(with_nan, valid.unsqueeze(1).double(), 4)
+    assert pooled.shape[2:] == tuple(-(-side // 4) for side in size)
+    for n, c, y, x in torch.cartesian_prod(*map(torch.arange, pooled.shape)).tolist():
         cell = slice(4 * y, 4 * y + 4), slice(4 * x, 4 * x + 4)
-        kept = features[n, c][cell][valid[n][cell]]
-        expected = kept.mean() if len(kept) else torch.tensor(0.0).double()
-        torch.testing.assert_close(found[n, c, y, x], expected)
-    assert (found[0, :, 0, 0] == 0).all()
+        values = features[n, c][cell][valid[n][cell]]
+        expected = values.mean() if len(values) else torch.tensor(0.0).double()
+        torch.testing.assert_close(pooled[n, c, y, x], expected)
+    assert (pooled[0, :, 0, 0] == 0).all()
 
 
 @pytest.mark.parametrize('size', [(8, 4), (7, 5)])
 def test_the_gradient_of_pooling_equals_finite_differences_and_keeps_no_copy_of_the_features(size):
     features, valid = case(size)
-    inside, kept = valid.unsqueeze(1).double(), []
-    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x.shape) or x, lambda x: x):
+    inside, saved = valid.unsqueeze(1).double(), []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda x: saved.append(x.shape) or x, lambda x: x
+    ):
         pool_cells(features.requires_grad_(), inside, 4)
-    assert kept == [inside.shape]
+    assert saved == [inside.shape]
     assert torch.autograd.gradcheck(lambda x: pool_cells(x, inside, 4), features, atol=1e-9)
 
 
@@ -63,10 +65,10 @@ def test_the_norm_equals_batch_norm_of_the_valid_cells(share, settings):
         features, cells = case(share=share, seed=seed)
         slope = torch.randn_like(features)
         masked, selected = (features.clone().requires_grad_() for _ in range(2))
-        found = norm_cells(masked, cells, norm).movedim(1, 3)[cells]
+        normed = norm_cells(masked, cells, norm).movedim(1, 3)[cells]
         expected = rows_norm(selected.movedim(1, 3)[cells])
-        torch.testing.assert_close(found, expected)
-        for result in (found, expected):
+        torch.testing.assert_close(normed, expected)
+        for result in (normed, expected):
             (result * slope.movedim(1, 3)[cells]).sum().backward()
         torch.testing.assert_close(masked.grad, selected.grad)
         assert (masked.grad.movedim(1, 3)[~cells] == 0).all()
@@ -80,9 +82,9 @@ def test_if_all_cells_are_valid_the_result_is_that_of_the_norm(dtype):
     features, cells = case(size=(16, 16), share=1.1)
     norm = norm_of().float()
     same = copy.deepcopy(norm)
-    found = norm_cells(features.to(dtype), cells, norm)
-    assert found.dtype == dtype
-    torch.testing.assert_close(found, same(features.to(dtype)))
+    normed = norm_cells(features.to(dtype), cells, norm)
+    assert normed.dtype == dtype
+    torch.testing.assert_close(normed, same(features.to(dtype)))
     torch.testing.assert_close(state(norm), state(same))
     assert torch.equal(norm_cells(features.float(), cells, norm.eval()), norm(features.float()))
 
@@ -101,22 +103,22 @@ def test_running_statistics_do_not_change_without_two_valid_cells(count):
         assert torch.equal(statistic, initial)
 
 
-def trained(norm, own=slice(None)):
+def trained(norm, images=slice(None)):
     """Return the result, the gradients and the statistics of a norm of some of four images."""
     features, cells = case(images=4)
     cells[:2, :5] = False  # the two processes have different numbers of valid cells
     slope = torch.randn(features.shape, generator=torch.Generator().manual_seed(3)).double()
-    features = features[own].clone().requires_grad_()
-    normed = norm_cells(features, cells[own], norm)
-    (normed * slope[own]).sum().backward()
+    features = features[images].clone().requires_grad_()
+    normed = norm_cells(features, cells[images], norm)
+    (normed * slope[images]).sum().backward()
     return [normed.detach(), features.grad, norm.weight.grad, norm.bias.grad, *state(norm)]
 
 
 def _rank(rank, store, out):
     store = f'file://{store}'
     torch.distributed.init_process_group('gloo', init_method=store, rank=rank, world_size=2)
-    found = trained(nn.SyncBatchNorm(3).double(), slice(2 * rank, 2 * rank + 2))
-    torch.save(found, out / f'{rank}.pt')
+    results = trained(nn.SyncBatchNorm(3).double(), slice(2 * rank, 2 * rank + 2))
+    torch.save(results, out / f'{rank}.pt')
     torch.distributed.destroy_process_group()
 
 
@@ -138,5 +140,5 @@ def test_synchronised_norm_in_one_process_equals_plain_batch_norm():
     features, cells = case()
     sync = nn.SyncBatchNorm(3).double()
     plain = revert_sync_batchnorm(copy.deepcopy(sync))
-    found, expected = (norm_cells(features, cells, norm) for norm in (sync, plain))
-    torch.testing.assert_close(found, expected)
+    normed, expected = (norm_cells(features, cells, norm) for norm in (sync, plain))
+    torch.testing.assert_close(normed, expected)

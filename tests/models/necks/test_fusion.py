@@ -42,7 +42,7 @@ def test_fusion_follows_its_formula_at_every_pixel(fusion):
     neck, features = fusion(RGB, DEPTH), paired()
     fused = neck(features)
     assert isinstance(fused, GuidedFeatures)
-    assert all(found is depth for found, depth in zip(fused.depth, features.depth, strict=True))
+    assert all(kept is depth for kept, depth in zip(fused.depth, features.depth, strict=True))
     for stage, (out, rgb, depth) in enumerate(zip(fused, *features, strict=True)):
         assert out.shape[1] == neck.out_channels[stage]
         for n, y, x in np.ndindex(out.shape[0], *out.shape[2:]):
@@ -51,7 +51,7 @@ def test_fusion_follows_its_formula_at_every_pixel(fusion):
             np.testing.assert_allclose(out[n, :, y, x].detach(), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_gates_have_the_published_sizes_and_the_released_one_has_one_channel():
+def test_the_gates_have_the_published_sizes_and_the_released_gate_has_one_channel():
     widths = [128, 256, 512, 1024], [96, 192, 384, 768]  # ConvNeXt-B and -S
     sizes = {SpatialGatedFusion: 1_834_560, GatedFusion: 4_270_240, ConcatFusion: 0}
     for fusion, size in sizes.items():
@@ -63,9 +63,11 @@ def test_the_gates_have_the_published_sizes_and_the_released_one_has_one_channel
 @pytest.mark.parametrize('fusion', FORMULAS)
 def test_channels_must_be_lists_of_positive_integers(fusion):
     for wrong in (128, [128, 0], [128, 2.5], ['128', 256]):
-        with pytest.raises(UserError, match=r'rgb_channels=.*as a list of whole numbers'):
+        with pytest.raises(UserError, match=r'rgb_channels=.* must be a list of integers'):
             fusion(wrong, DEPTH)
-        with pytest.raises(UserError, match=r'the depth backbone as a list of whole numbers'):
+        with pytest.raises(
+            UserError, match=r'list of integers: the channels of the depth backbone'
+        ):
             fusion(RGB, wrong)
 
 
@@ -78,5 +80,5 @@ def test_features_that_do_not_match_are_reported():
     ):
         with pytest.raises(UserError, match=message):
             ConcatFusion(RGB, channels)(PairedFeatures(rgb, other))
-    with pytest.raises(UserError, match='2 rgb_channels and 1 depth_channels'):
+    with pytest.raises(UserError, match='2 rgb_channels but 1 depth_channels'):
         GatedFusion(RGB, [2])

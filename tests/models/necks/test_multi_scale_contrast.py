@@ -12,10 +12,10 @@ from depthda.models.features import PairedFeatures
 BN = dict(type='BN', requires_grad=True)
 
 
-def neck(**rest):
+def neck(**changes):
     torch.manual_seed(0)
     fusion = dict(type='ConcatFusion', rgb_channels=[6, 8], depth_channels=[4, 5])
-    settings = dict(fusion=fusion, scale_weights=[0.2, 0.5], channels=7, norm_cfg=BN) | rest
+    settings = dict(fusion=fusion, scale_weights=[0.2, 0.5], channels=7, norm_cfg=BN) | changes
     with DefaultScope.overwrite_default_scope('mmseg'):
         return MODELS.build(dict(type='MultiScaleContrastiveNeck', **settings))
 
@@ -42,7 +42,7 @@ def test_the_loss_is_the_weighted_mean_of_enhanced_against_rgb(monkeypatch):
         return (anchors * keys).sum()
 
     monkeypatch.setattr(model.contrast_loss, 'forward', stand_in)
-    found = model.loss(maps, everywhere())
+    losses = model.loss(maps, everywhere())
     expected = 0.0
     for scale in (0, 1):
         pooled = [torch.nn.functional.avg_pool2d(encoder[scale], 4) for encoder in maps]
@@ -53,7 +53,7 @@ def test_the_loss_is_the_weighted_mean_of_enhanced_against_rgb(monkeypatch):
             torch.testing.assert_close(seen[scale][0][image, row], enhanced[image, :, y, x])
             torch.testing.assert_close(seen[scale][1][image, row], r[image, :, y, x])
         expected += (0.2, 0.5)[scale] * (enhanced * r).sum() / 2
-    torch.testing.assert_close(found['loss_contrast'], expected)
+    torch.testing.assert_close(losses['loss_contrast'], expected)
 
 
 def test_depth_rgb_contrasts_in_both_directions(monkeypatch):
@@ -65,18 +65,18 @@ def test_depth_rgb_contrasts_in_both_directions(monkeypatch):
         return torch.tensor(float(len(pairs)))
 
     monkeypatch.setattr(model.contrast_loss, 'forward', count)
-    found = model.loss(maps, everywhere())
+    losses = model.loss(maps, everywhere())
     assert pairs[0][0] is pairs[1][1] and pairs[0][1] is pairs[1][0]
-    assert found['loss_contrast'].item() == pytest.approx((0.2 * 1.5 + 0.5 * 3.5) / 2)
+    assert losses['loss_contrast'].item() == pytest.approx((0.2 * 1.5 + 0.5 * 3.5) / 2)
     assert not hasattr(model, 'mix')
 
 
 def test_only_the_loss_has_loss_in_its_name_and_the_share_starts_as_set():
     assert neck().mix[0].sigmoid().item() == pytest.approx(0.3, rel=1e-6)  # as released
-    found = neck(depth_share=0.4).loss(features(), everywhere())
-    assert [key for key in found if 'loss' in key] == ['loss_contrast']
-    assert float(found['depth_share_1']) == pytest.approx(0.4)
-    assert not found['scale_0'].requires_grad
+    losses = neck(depth_share=0.4).loss(features(), everywhere())
+    assert [key for key in losses if 'loss' in key] == ['loss_contrast']
+    assert float(losses['depth_share_1']) == pytest.approx(0.4)
+    assert not losses['scale_0'].requires_grad
 
 
 @pytest.mark.parametrize('pair', ['enhanced-rgb', 'depth-rgb'])
@@ -113,8 +113,8 @@ def test_the_mean_of_the_features_does_not_change_the_loss_if_cells_are_invalid(
             signs = torch.arange(feature.shape[1]) % 2 * 2 - 1
             feature += level / 4 * signs.view(-1, 1, 1)
         torch.manual_seed(3)
-        found = model.loss(maps, valid)
-        losses.append([found['scale_0'].item(), found['scale_1'].item()])
+        logged = model.loss(maps, valid)
+        losses.append([logged['scale_0'].item(), logged['scale_1'].item()])
     for loss in losses[1:]:
         assert loss == pytest.approx(losses[0], rel=0.01)
 
@@ -137,12 +137,12 @@ def test_a_cell_averages_only_its_valid_positions():
 
 def test_a_scale_with_only_one_cell_is_skipped():
     model, maps = neck(), features(4, images=1)  # both scales have one cell
-    found = model.loss(maps, everywhere(16, 1))
-    assert found['loss_contrast'] == 0 and 'scale_0' not in found
+    losses = model.loss(maps, everywhere(16, 1))
+    assert losses['loss_contrast'] == 0 and 'scale_0' not in losses
     maps = features(8, images=1)  # the scales have 2×2 cells and one cell
-    found = model.loss(maps, everywhere(32, 1))
-    assert found['loss_contrast'] > 0 and 'scale_0' in found and 'scale_1' not in found
-    found['loss_contrast'].backward()
+    losses = model.loss(maps, everywhere(32, 1))
+    assert losses['loss_contrast'] > 0 and 'scale_0' in losses and 'scale_1' not in losses
+    losses['loss_contrast'].backward()
     skipped = model.rgb_projections[1].conv.weight.grad
     assert skipped is not None and (skipped == 0).all()  # distributed training waits for it
 
@@ -156,7 +156,7 @@ def test_without_valid_pixels_the_loss_is_0_and_projections_need_no_norm():
     assert neck(norm_cfg=None).loss(features(), everywhere())['loss_contrast'] > 0
 
 
-def test_the_neck_only_fuses_in_a_test():
+def test_the_neck_only_fuses_when_testing():
     model, maps = neck(), features()
     out = model(maps)
     for fused, rgb, depth in zip(out, *maps, strict=True):
@@ -176,7 +176,7 @@ def test_the_contrast_falls_when_features_agree():
 @pytest.mark.parametrize(
     'settings, message',
     [
-        (dict(scale_weights=[1.0]), '1 scale_weights for the 2 scales'),
+        (dict(scale_weights=[1.0]), '1 scale_weights, but its fusion has 2 scales'),
         (dict(pair='rgb'), 'enhanced-rgb'),
         (dict(depth_share=1.0), 'between 0 and 1'),
         (dict(norm_cfg=dict(type='GN', num_groups=7)), "GroupNorm, which cannot.*type='BN'"),

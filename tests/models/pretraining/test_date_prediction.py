@@ -1,4 +1,4 @@
-"""Prediction of another date: its loss, its refusals, and the encoder that it leaves."""
+"""Prediction of another date: its loss, its errors, and the encoder that it pretrains."""
 
 from pathlib import Path
 
@@ -17,11 +17,11 @@ RESNET = dict(
 )
 
 
-def date_prediction(**rest):
+def date_prediction(**settings):
     torch.manual_seed(0)
     widths = [4, 8, 16, 32]
     return MODELS.build(
-        dict(type='DatePrediction', backbone=RESNET, in_channels=widths, channels=8, **rest)
+        dict(type='DatePrediction', backbone=RESNET, in_channels=widths, channels=8, **settings)
     )
 
 
@@ -39,20 +39,20 @@ def test_the_loss_is_the_mean_error_of_the_other_date(upscale, size):
     loss = model(inputs, mode='loss')['loss_date']
 
     torch.manual_seed(1)
-    first_is_seen = (torch.rand(6, 1, 1, 1) < 0.5).flatten().tolist()
-    assert len(set(first_is_seen)) == 2, 'take another seed'
+    first_is_known = (torch.rand(6, 1, 1, 1) < 0.5).flatten().tolist()
+    assert len(set(first_is_known)) == 2, 'use another seed'
     dates = inputs.split(3, 1)
-    pairs = [(0, 1) if first else (1, 0) for first in first_is_seen]
-    seen = torch.stack([dates[one][i] for i, (one, _) in enumerate(pairs)])
-    hidden = np.stack([dates[other][i].numpy() for i, (_, other) in enumerate(pairs)])
+    pairs = [(0, 1) if first else (1, 0) for first in first_is_known]
+    known = torch.stack([dates[first][i] for i, (first, _) in enumerate(pairs)])
+    other = np.stack([dates[second][i].numpy() for i, (_, second) in enumerate(pairs)])
     # In training, batch norm depends on the batch: predict the same one.
-    predicted = model(seen).detach().numpy()
+    predicted = model(known).detach().numpy()
     assert predicted.shape == (6, 3, size, size)
-    expected = np.abs(predicted - area_average(hidden, size)).mean()
+    expected = np.abs(predicted - area_average(other, size)).mean()
     assert loss.item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_prediction_sees_the_first_date_only_and_reads_all_feature_maps():
+def test_the_prediction_reads_only_the_first_date_and_all_feature_maps():
     model = date_prediction().eval()
     inputs = torch.randn(2, 6, 32, 32)
     other = torch.cat([inputs[:, :3], torch.randn(2, 3, 32, 32)], 1)
@@ -63,8 +63,8 @@ def test_the_prediction_sees_the_first_date_only_and_reads_all_feature_maps():
 
 
 @pytest.mark.parametrize('bands, channels', [(3, 3), (3, 7), (4, 6)])
-def test_images_that_do_not_hold_two_dates_are_refused(bands, channels):
-    sentence = f'two dates of {bands} bands, but images have {channels} channels: make them with'
+def test_images_without_two_dates_are_refused(bands, channels):
+    sentence = f'two dates with {bands} bands each, but the images have {channels} channels: make'
     with pytest.raises(UserError, match=sentence):
         date_prediction(bands=bands)(torch.zeros(2, channels, 32, 32), mode='loss')
 
@@ -103,11 +103,11 @@ def test_an_encoder_starts_from_the_weights_of_a_checkpoint(
     model = MODELS.build(target)
     expected = trained.backbone.state_dict()
     for name in encoders:
-        own = getattr(model.backbone, name) if name else model.backbone
-        values = own.state_dict()
+        encoder = getattr(model.backbone, name) if name else model.backbone
+        values = encoder.state_dict()
         assert values.keys() == expected.keys()
         assert any(not torch.equal(values[key], expected[key]) for key in expected)
     model.init_weights()
     for name in encoders:
-        own = getattr(model.backbone, name) if name else model.backbone
-        torch.testing.assert_close(own.state_dict(), expected, rtol=0, atol=0)
+        encoder = getattr(model.backbone, name) if name else model.backbone
+        torch.testing.assert_close(encoder.state_dict(), expected, rtol=0, atol=0)

@@ -61,9 +61,9 @@ def test_predictions_equal_those_of_mmseg(tiny_model, monkeypatch):
         model.test_cfg.mode = stock.test_cfg.mode = mode
         passes.clear()
         data = batch(2, 70, 81)
-        found, expected = (m.test_step(copy.deepcopy(data)) for m in (model, stock))
+        actual, expected = (m.test_step(copy.deepcopy(data)) for m in (model, stock))
         assert passes == ([3, 3, 2] if mode == 'slide' else [2])
-        for sample, reference in zip(found, expected, strict=True):
+        for sample, reference in zip(actual, expected, strict=True):
             logits = sample.seg_logits.data
             assert logits.std() > 0.1
             torch.testing.assert_close(logits, reference.seg_logits.data, rtol=1e-4, atol=1e-4)
@@ -162,7 +162,7 @@ def test_weights_of_another_model_are_refused(tiny_model):
     weights = model.state_dict()
     load_by_mmengine(model, weights)
     partial = {key: value for key, value in weights.items() if not key.startswith('auxiliary')}
-    with pytest.raises(UserError, match='does not fit the model.*missing \\(auxiliary'):
+    with pytest.raises(UserError, match='does not fit the model.* weights missing \\(auxiliary'):
         load_by_mmengine(model, partial)
     # strict=False of torch accepts missing weights.
     assert model.load_state_dict(partial, strict=False).missing_keys

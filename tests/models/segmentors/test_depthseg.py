@@ -113,11 +113,11 @@ def test_a_model_without_adapter_or_prompter_has_no_weights_for_them():
     parts = {name: sum(p.numel() for p in m.parameters()) for name, m in build().named_children()}
     prompt_weights = 4 * 12 * 24  # of the four layers of the head that read prompts
     depth = parts['depth_decoder'] + parts['prompter'] + prompt_weights
-    whole = count()
-    assert whole == sum(parts.values())
-    assert count(adapter=None) == whole - parts['neck']
-    assert count(prompted=False) == whole - depth
-    assert count(prompted=False, adapter=None) == whole - depth - parts['neck']
+    total = count()
+    assert total == sum(parts.values())
+    assert count(adapter=None) == total - parts['neck']
+    assert count(prompted=False) == total - depth
+    assert count(prompted=False, adapter=None) == total - depth - parts['neck']
     model = build(prompted=False, adapter=None)
     names = {name for name, _ in model.named_children()}
     assert names == {'data_preprocessor', 'backbone', 'decode_head'}
@@ -146,21 +146,21 @@ def test_keep_depth_adds_depth_at_the_image_size_without_changing_classes(test_c
         sample.set_metainfo(dict(flip=True, flip_direction='horizontal', ori_shape=(60, 80)))
     plain = [sample.seg_logits.data.clone() for sample in model.predict(images[:, :3], samples)]
     classes = [sample.pred_sem_seg.data.clone() for sample in samples]
-    kept = build(test_cfg=test_cfg, keep_depth=True).eval()
-    kept.load_state_dict(model.state_dict())
-    found = kept.predict(images[:, :3], samples)
-    for sample, logits, labels in zip(found, plain, classes, strict=True):
+    with_depth = build(test_cfg=test_cfg, keep_depth=True).eval()
+    with_depth.load_state_dict(model.state_dict())
+    predicted = with_depth.predict(images[:, :3], samples)
+    for sample, logits, labels in zip(predicted, plain, classes, strict=True):
         assert torch.equal(sample.seg_logits.data, logits)
         assert torch.equal(sample.pred_sem_seg.data, labels)
         assert sample.pred_depth.shape == (60, 80)
     if test_cfg['mode'] == 'whole':
         depth = model.depth_decoder(model.backbone(images[:, :3].nan_to_num()[..., :28, :])).depth
         assert depth.shape[2:] == (28, 40)
-        whole = torch.nn.functional.interpolate(images[:, :3], (32, 40), mode='bilinear')
-        depth = model.depth_decoder(model.backbone(whole)).depth
+        enlarged = torch.nn.functional.interpolate(images[:, :3], (32, 40), mode='bilinear')
+        depth = model.depth_decoder(model.backbone(enlarged)).depth
         depth = torch.nn.functional.interpolate(depth, (30, 40), mode='bilinear').flip(3)
         depth = torch.nn.functional.interpolate(depth, (60, 80), mode='bilinear').clamp(0, 1)
-        torch.testing.assert_close(found[0].pred_depth.data, depth[0])
+        torch.testing.assert_close(predicted[0].pred_depth.data, depth[0])
 
 
 def test_a_teacher_model_replaces_the_depth_channel():
@@ -187,9 +187,11 @@ def test_a_teacher_model_replaces_the_depth_channel():
 
 def test_missing_depth_and_incomplete_configs_are_refused():
     images, samples = batch()
-    with pytest.raises(UserError, match='there are none: give'):
+    with pytest.raises(UserError, match='there are none: set depth='):
         build().loss(images[:, :3], samples)
-    with pytest.raises(UserError, match='has no prompter: depth_decoder, prompter and loss_depth'):
+    with pytest.raises(
+        UserError, match='has no prompter: set all of depth_decoder, prompter and loss_depth'
+    ):
         build(prompter=None)
-    with pytest.raises(UserError, match='drop teacher and keep_depth'):
+    with pytest.raises(UserError, match='remove teacher and keep_depth'):
         build(prompted=False, keep_depth=True)

@@ -24,11 +24,11 @@ UPER = r'model.decode_head has in_channels=\[12, 24, 36, 48\], but {} returns \[
         ),
         (
             dict(auxiliary_head=dict(in_index=4)),
-            r'model.auxiliary_head.in_index=4, but ConcatFusion returns 4 stages, numbered from 0',
+            r'model.auxiliary_head.in_index=4 is out of range: ConcatFusion returns 4 stages, num',
         ),
     ],
 )
-def test_the_error_names_the_head_and_the_right_channels(tiny_model, change, message):
+def test_the_error_names_the_head_and_the_correct_channels(tiny_model, change, message):
     model = tiny_model()
     model.merge_from_dict(change)
     with pytest.raises(UserError, match=message):

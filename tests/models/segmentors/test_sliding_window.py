@@ -50,22 +50,22 @@ def metas(num, height, width):
 def test_logits_equal_those_of_mmseg(stock, size, crop, stride, num, window_batch):
     inputs = torch.randn(num, 3, *size)
     stock.test_cfg = ConfigDict(crop_size=crop, stride=stride)
-    given = (inputs, metas(num, *size), crop, stride, window_batch)
-    expected = stock.slide_inference(*given[:2])
-    found = slide_inference(stock.encode_decode, *given)
+    arguments = (inputs, metas(num, *size), crop, stride, window_batch)
+    expected = stock.slide_inference(*arguments[:2])
+    logits = slide_inference(stock.encode_decode, *arguments)
     assert expected.std() > 0.01
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(logits, expected, rtol=1e-5, atol=1e-5)
 
     # Without centring, one class would have the largest logit everywhere.
     def centred(windows, window_metas):
-        return stock.encode_decode(windows, window_metas) - found.mean((0, 2, 3)).view(1, 5, 1, 1)
+        return stock.encode_decode(windows, window_metas) - logits.mean((0, 2, 3)).view(1, 5, 1, 1)
 
-    labels = slide_labels(centred, *given)
+    labels = slide_labels(centred, *arguments)
     assert labels.dtype == torch.uint8 and len(labels.unique()) > 1
-    assert torch.equal(labels.long(), slide_inference(centred, *given).argmax(1, keepdim=True))
+    assert torch.equal(labels.long(), slide_inference(centred, *arguments).argmax(1, keepdim=True))
 
 
-def test_windows_get_the_metas_of_their_image_which_do_not_change():
+def test_windows_get_copies_of_the_metas_of_their_image():
     image_metas = metas(2, 6, 6)
     for i, meta in enumerate(image_metas):
         meta['name'] = i
@@ -107,7 +107,7 @@ def test_a_band_of_rows_is_yielded_as_soon_as_no_further_window_covers_it():
     assert sliding_window.window_starts(300, 512, 341) == [0]
 
 
-def test_labels_never_need_the_logits_of_the_whole_image():
+def test_labels_never_need_the_logits_of_the_complete_image():
     largest = []
 
     def model(windows, _):
@@ -118,7 +118,7 @@ def test_labels_never_need_the_logits_of_the_whole_image():
     inputs = torch.randn(1, 1, 640, 48)
     arguments = (model, inputs, metas(1, 640, 48), (32, 32), (16, 16))
     logits = 9 * inputs.nbytes
-    gc.freeze()  # of what exists already, nothing is listed
+    gc.freeze()  # do not list objects that already exist
     try:
         labels = slide_labels(*arguments)
         assert max(largest) < logits / 4

@@ -29,7 +29,7 @@ def pairs():
         for domain, size in dict(source=(32, 48), target=(24, 32)).items():
             images = torch.rand(2, 4, *size, generator=g)
             images[:, :3] = (images[:, :3] * 255).round()
-            images[0, 3, :9, 5:14] = 0  # a hole
+            images[0, 3, :9, 5:14] = 0  # no depth here
             inputs[domain] = list(images[:, :bands])
         return dict(inputs=inputs, data_samples=None)
 

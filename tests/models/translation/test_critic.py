@@ -48,11 +48,11 @@ def test_scores_equal_those_of_the_released_critic(norm, eps, axes):
 
 
 @pytest.mark.parametrize('norm', ['batch', 'instance', 'none'])
-def test_only_batch_norm_makes_scores_depend_on_the_batch_and_evaluation_gives_the_same(norm):
+def test_scores_depend_on_the_batch_only_with_batch_norm_also_in_evaluation(norm):
     model, images = build(norm), torch.rand(2, 3, 32, 32)
     alone, together = model(images[:1]), model(images)
     assert torch.allclose(alone, together[:1], atol=1e-6) != (norm == 'batch')
-    assert not list(model.buffers())  # no state is left
+    assert not list(model.buffers())  # no running statistics
     assert torch.equal(together, model.eval()(images))
 
 
@@ -74,9 +74,11 @@ def test_convolutions_are_initialised_as_in_the_released_code():
 def test_small_images_and_wrong_settings_are_refused():
     model = build()
     assert model(torch.rand(1, 3, 24, 24)).numel() == 1
-    with pytest.raises(UserError, match='images of 24×24 or larger, but this one is 40×23'):
+    with pytest.raises(UserError, match='images of 24×24 or more, but this one is 40×23'):
         model(torch.rand(1, 3, 23, 40))
-    with pytest.raises(UserError, match="'instance', 'none'.*not 'layer'"):
+    with pytest.raises(
+        UserError, match="norm='layer' of PatchCritic must be one of .*'instance', 'none'"
+    ):
         build('layer')
-    with pytest.raises(UserError, match='channels is empty'):
+    with pytest.raises(UserError, match='channels of PatchCritic must not be empty'):
         build(channels=())

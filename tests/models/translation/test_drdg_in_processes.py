@@ -50,13 +50,13 @@ def _rank(rank, store, config):
             seed = 100 * iteration + rank  # of the gradient penalty
             step(model, dict(inputs=inputs), iteration, optimiser, seed)
     trained = dict(wrapped.module.named_parameters())
-    moved = 0
+    changed = 0
     for name, parameter in averaged.named_parameters():
-        part, rest = name.split('.', 1)
-        found = trained[f'{part}.module.{rest}']
-        torch.testing.assert_close(found, parameter, rtol=1e-4, atol=1e-6)
-        moved += not torch.equal(parameter, start[name])
-    assert moved > 0.8 * len(start), moved
+        part, key = name.split('.', 1)
+        actual = trained[f'{part}.module.{key}']
+        torch.testing.assert_close(actual, parameter, rtol=1e-4, atol=1e-6)
+        changed += not torch.equal(parameter, start[name])
+    assert changed > 0.8 * len(start), changed
 
 
 def test_two_processes_average_their_gradients(drdg, tmp_path):

@@ -1,4 +1,4 @@
-"""DRDG in mmengine's training loop: checkpoints hold two optimisers, and runs resume exactly."""
+"""DRDG in mmengine's training loop: checkpoints contain two optimisers, and runs resume exactly."""
 
 import pytest
 import torch
@@ -45,22 +45,22 @@ def run(model, folder, max_iters, resume=False):
 def test_a_resumed_run_equals_an_uninterrupted_one(drdg, tmp_path):
     config = drdg(n_critic=3)
     config['generator']['dropout'] = 0.5
-    whole = run(config, tmp_path / 'whole', 6)
-    run(config, tmp_path / 'parts', 4)
-    run(config, tmp_path / 'parts', 6, resume=True)
-    paths = [tmp_path / folder / 'iter_6.pth' for folder in ('whole', 'parts')]
+    uninterrupted = run(config, tmp_path / 'uninterrupted', 6)
+    run(config, tmp_path / 'resumed', 4)
+    run(config, tmp_path / 'resumed', 6, resume=True)
+    paths = [tmp_path / folder / 'iter_6.pth' for folder in ('uninterrupted', 'resumed')]
     first, second = (torch.load(path, weights_only=True) for path in paths)
     assert first['optimizer'].keys() == {'generators', 'critics'}
     for key, value in first['state_dict'].items():
         assert torch.equal(value, second['state_dict'][key])
     # The resumed part changed the weights.
-    before = torch.load(tmp_path / 'parts' / 'iter_4.pth', weights_only=True)['state_dict']
+    before = torch.load(tmp_path / 'resumed' / 'iter_4.pth', weights_only=True)['state_dict']
     weight = 'generator_s2t.downs.0.0.weight'
     assert not torch.equal(before[weight], first['state_dict'][weight])
     # With n_critic=3, six iterations update the generators twice and the critics six times.
     states = first['optimizer']
     assert {float(s['step']) for s in states['generators']['state'].values()} == {2}
     assert {float(s['step']) for s in states['critics']['state'].values()} == {6}
-    logged = whole.message_hub.log_scalars
+    logged = uninterrupted.message_hub.log_scalars
     assert len(logged['train/distance_t'].data[0]) == 6
     assert len(logged['train/loss_dccl'].data[0]) == 2

@@ -49,20 +49,20 @@ def by_hand(model, images, prefix='decoder', last=None):
 
 def test_translations_equal_those_of_the_released_u_net():
     model, images = build(k=0.7), torch.rand(2, 3, 32, 24) * 2 - 1
-    found = model(images, (20, 28), depth=True)
-    whole = by_hand(model, images).tanh() + 0.7 * images
-    expected = F.interpolate(whole, (20, 28), mode='bilinear', align_corners=False)
-    torch.testing.assert_close(found.image, expected)
-    assert found.image.abs().max() > 1  # not clamped
+    result = model(images, (20, 28), depth=True)
+    translated = by_hand(model, images).tanh() + 0.7 * images
+    expected = F.interpolate(translated, (20, 28), mode='bilinear', align_corners=False)
+    torch.testing.assert_close(result.image, expected)
+    assert result.image.abs().max() > 1  # not clamped
     depth = by_hand(model, images, 'depth_decoder').sigmoid()
-    torch.testing.assert_close(found.depth, depth)
+    torch.testing.assert_close(result.depth, depth)
     assert depth.shape == (2, 1, 32, 24) and depth.std() > 0.01
     # With resize='pre', it translates at the size of the target.
     model, images = build(resize='pre'), torch.rand(2, 3, 30, 20) * 2 - 1
-    found = model(images, (16, 24), depth=True)
+    result = model(images, (16, 24), depth=True)
     resized = F.interpolate(images, (16, 24), mode='bilinear', align_corners=False)
-    torch.testing.assert_close(found.image, by_hand(model, resized).tanh() + resized)
-    assert found.depth.shape == (2, 1, 16, 24)
+    torch.testing.assert_close(result.image, by_hand(model, resized).tanh() + resized)
+    assert result.depth.shape == (2, 1, 16, 24)
 
 
 def test_a_shared_decoder_adds_only_a_last_layer():
@@ -85,21 +85,25 @@ def published(**options):
 
 
 def test_the_generator_has_the_published_number_of_weights_and_sizes():
-    # The released code counts the constant k as a parameter of each generator; here it is none.
-    whole, bare = 68_311_557 - 1, 41_828_996 - 1
-    for decoder, expected in {'separate': whole, None: bare, 'shared': bare + 128 * 16 + 1}.items():
+    # The released code counts the constant k as a parameter of each generator, unlike here.
+    full, plain = 68_311_557 - 1, 41_828_996 - 1
+    for decoder, expected in {
+        'separate': full,
+        None: plain,
+        'shared': plain + 128 * 16 + 1,
+    }.items():
         parameters = published(depth_decoder=decoder).parameters()
         assert sum(parameter.numel() for parameter in parameters) == expected
     # It translates the tiles of the paper to the size of the other domain.
     for size, other in ((896, 512), (512, 896)):
         images = torch.empty(1, 3, size, size, device='meta')
-        found = published()(images, (other, other), depth=True)
-        assert found.image.shape == (1, 3, other, other)
-        assert found.depth.shape == (1, 1, size, size)
+        result = published()(images, (other, other), depth=True)
+        assert result.image.shape == (1, 3, other, other)
+        assert result.depth.shape == (1, 1, size, size)
     # The paper's text has six convolutions.
     model = published(channels=(64, 128, 256, 512, 512, 512))
-    found = model(torch.empty(1, 3, 64, 192, device='meta'), (64, 64))
-    assert len(model.downs) == 6 and found.image.shape == (1, 3, 64, 64)
+    result = model(torch.empty(1, 3, 64, 192, device='meta'), (64, 64))
+    assert len(model.downs) == 6 and result.image.shape == (1, 3, 64, 64)
 
 
 def test_norm_and_dropout_are_placed_as_in_the_released_code():
@@ -145,8 +149,8 @@ def test_unsuitable_images_and_wrong_settings_are_refused():
         ({}, (20, 32), '3 times, which is not possible for 32×20: use .* multiples of 8'),
         ({}, (32, 20), 'not possible for 20×32'),
         (dict(depth_decoder=None), (16, 16), 'predicts no depth'),
-        (dict(resize='mid'), None, "resize is 'post' or 'pre', not 'mid'"),
-        (dict(depth_decoder='own'), None, "depth_decoder is .* not 'own'"),
+        (dict(resize='mid'), None, "resize='mid' of ResiGenerator must be 'post' or 'pre'"),
+        (dict(depth_decoder='own'), None, "depth_decoder='own' of ResiGenerator must be"),
         (dict(channels=(4,)), None, r'channels=\(4,\)'),
     ):
         with pytest.raises(UserError, match=message):

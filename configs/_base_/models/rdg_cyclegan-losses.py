@@ -1,6 +1,5 @@
 # CycleGAN's losses with the U-nets and critics of RDG: no residual, least squares, images resized
-# before translation. CycleGAN itself has a ResNet generator, and its critics also see earlier
-# translations.
+# before translation. CycleGAN itself is cyclegan_resnet9.py.
 _base_ = './rdg.py'
 model = dict(
     generator=dict(k=0.0, resize='pre'),

@@ -1,7 +1,0 @@
-# CycleGAN's losses with networks of a few thousand weights, for the synthetic dataset.
-_base_ = './cyclegan_unet.py'
-model = dict(
-    generator=dict(channels=(8, 16, 32, 32)),
-    critic=dict(channels=(8, 16, 32)),
-    target_size=(128, 128),
-)
