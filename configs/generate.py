@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import adaptation_leaves
+import liuzhou_leaves
 import translation_leaves
 from leaf_text import DIRECTIONS, MARK, Leaf, leaf, parts
 
@@ -226,7 +227,7 @@ def sample() -> Iterator[Leaf]:
 def leaves() -> dict[str, str]:
     """Return the text of every generated config by its file name."""
     families = (loveda, drdg, sample, adaptation_leaves.baselines, adaptation_leaves.methods)
-    families += (translation_leaves.sample, translation_leaves.isprs)
+    families += (liuzhou_leaves.leaves, translation_leaves.sample, translation_leaves.isprs)
     return {f'{name}.py': text for family in families for name, text in family()}
 
 

@@ -201,9 +201,13 @@ def test_the_two_directions_of_the_local_protocol_differ_only_in_the_domains():
     assert differing == loaders | {'target_images'}  # for methods that see them
 
 
-def test_deeplabv3_on_liuzhou_is_trained_for_50_epochs_without_depth():
-    cfg = read('baselines/deeplabv3_r50_1xb8-50e_liuzhou-512x512.py')
-    assert cfg.train_cfg.max_iters == cfg.param_scheduler[-1].end == -(-7047 // 8) * 50
+@pytest.mark.parametrize(
+    'name, epochs', [('deeplabv3_r50', 50), ('st-unet', 100), ('ctcfnet', 200)]
+)
+def test_baselines_on_liuzhou_are_trained_for_their_epochs_without_depth(name, epochs):
+    cfg = read(f'baselines/{name}_1xb8-{epochs}e_liuzhou-512x512.py')
+    assert cfg.train_cfg.max_iters == cfg.param_scheduler[-1].end == -(-7047 // 8) * epochs
+    assert cfg.train_cfg.val_interval * 10 == cfg.train_cfg.max_iters
     assert cfg.train_dataloader.batch_size == 8
     loaders = (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader)
     assert {loader.dataset.depth for loader in loaders} == {None}
