@@ -1,13 +1,14 @@
 """Configs of methods that are trained with target images: a source config and a method's parts."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from leaf_text import DIRECTIONS, Leaf, leaf, parts
 
 BODY = """\
-model = dict(_delete_=True, segmentor={segmentor}, **_base_.adaptation)
+model = dict(_delete_=True, segmentor={segmentor}, **_base_.{settings})
 source = _base_.train_dataloader.dataset
 train_dataloader = dict(
 {batch}    dataset=dict(
@@ -38,7 +39,7 @@ dict(
             _base_.model.decode_head,{head}
             loss_decode=dict(
                 type='CrossEntropyLoss',
-                class_weight=_base_.class_weights,
+                class_weight=_base_.class_weights.DIRECTION,
                 avg_non_ignore=False,  # mmseg's loss fails with both
             ),
         ),
@@ -87,7 +88,7 @@ SETTINGS = Path(__file__).parent / '_base_/adaptation'
 EVERY_TILE = 'source'
 RARE_CLASSES = "dict(type='RareClassTiles', dataset=source{})"
 TINY = ', min_pixels=190, crop_pixels=95'  # for crops of 128²
-CRITICS = 'optim_wrapper = dict(_delete_=True, **_base_.optimisers)\n'
+CRITICS = 'optim_wrapper = dict(_delete_=True, **_base_.{})\n'
 OWN = 'depth-guided-self-training'
 TITLES = {
     'daformer': 'DAFormer',
@@ -207,39 +208,34 @@ def _method(
         batch = '    batch_size=2,\n'
         # ST-DASegNet adapts to Train, LoveDA's own baselines to Val.
         split = ", split='Train'" if '-server' in name else ''
+    direction = next((each for each in DIRECTIONS if f'loveda-{each}' in name), '')
+    direction = 'tiny' if tiny else direction
     changed = SEGMENTORS.get(f'{method}_{network}')
-    body = '' if changed is None else f'segmentor = {changed}\n'
+    body = '' if changed is None else f'segmentor = {changed}\n'.replace('DIRECTION', direction)
+    path = SETTINGS / f'{method.removesuffix("-as-released")}.py'
+    settings = _variable(path, 'as-released' in method, network, direction)
+    optimisers = _variable(path, False, network, 'optimisers') if method in ADVERSARIAL else ''
     body += BODY.format(
+        settings=settings,
         segmentor='_base_.model' if changed is None else 'segmentor',
         source=rare if method in RARE else EVERY_TILE,
         batch=batch,
         comma=',' if batch else '',
         split=split,
     )
-    body += CRITICS if method in ADVERSARIAL else ''
-    body += MORE.get(f'{method}_{network}{_direction(name)}', '')
+    body += CRITICS.format(optimisers) if method in ADVERSARIAL else ''
+    body += MORE.get(f'{method}_{network}-{direction}', '')
     make = 'Make the dataset first: python tools/make_sample.py data/sample' if tiny else ''
-    return leaf(name, title, [source, _settings(name, method, network)], body, make)
+    return leaf(name, title, [source, f'../_base_/adaptation/{path.name}'], body, make)
 
 
-def _settings(name: str, method: str, network: str) -> str:
-    """Return the file with the settings of a method: the most special one that exists."""
-    direction = _direction(name)
-    names = (
-        [f'{method}_tiny']
-        if network == 'tiny'
-        else [
-            f'{method}-{network}{direction}',
-            f'{method}{direction}',
-            f'{method}-{network}',
-            method,
-        ]
-    )
-    for each in names:
-        if (SETTINGS / f'{each}.py').is_file():
-            return f'../_base_/adaptation/{each}.py'
-    raise FileNotFoundError(f'{SETTINGS} has no settings of {method}')
-
-
-def _direction(name: str) -> str:
-    return next((f'-{each}' for each in DIRECTIONS if f'loveda-{each}' in name), '')
+def _variable(path: Path, released: bool, network: str, direction: str) -> str:
+    """Return the most special variable of a file of settings; bases of the file count as well."""
+    text = path.read_text()
+    if base := re.search(r"_base_ = '(.*)'", text):
+        text += (path.parent / base[1]).read_text()
+    network = network.replace('-', '_')
+    names = ['as_released'] if released else []
+    names += [network] if direction == 'tiny' == network else []
+    names += [f'{network}_{direction}', f'adaptation_{direction}', direction, 'adaptation']
+    return next(name for name in names if f'\n{name} = ' in text)

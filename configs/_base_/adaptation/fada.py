@@ -1,13 +1,27 @@
 # FADA (ECCV 2020): the critic has one output per class and domain, and sees features.
+_base_ = './adaptsegnet.py'
 critic = dict(type='ClassCritic', in_channels=2048)
 adaptation = dict(
-    type='DomainAdaptation', terms=[dict(type='ClasswiseAdversary', critic=critic, weight=0.001)]
+    _delete_=True,
+    type='DomainAdaptation',
+    terms=[dict(type='ClasswiseAdversary', critic=critic, weight=0.001)],
 )
-# As in LoveDA's baselines, where adversarial methods have half the learning rate of the others.
-optimisers = dict(
-    constructor='PartsOptimWrapperConstructor',
-    type='AutocastOptimWrapper',
-    clip_grad=dict(max_norm=35, norm_type=2),
-    segmentor=dict(optimizer=dict(type='SGD', lr=5e-3, momentum=0.9, weight_decay=5e-4)),
-    critics=dict(optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.99))),
+# As in LoveDA's baselines: a tenth of the segmentation loss, and a critic of the third stage.
+released_critic = dict(type='ClassCritic', in_channels=1024)
+as_released = dict(
+    type='DomainAdaptation',
+    terms=[dict(type='ClasswiseAdversary', critic=released_critic, weight=0.001, stage=2)],
+    source_weight=0.1,
+)
+# For tiny models.
+tiny = dict(
+    _delete_=True,
+    type='DomainAdaptation',
+    terms=[
+        dict(
+            type='ClasswiseAdversary',
+            critic=dict(type='ClassCritic', in_channels=128, channels=(32, 16)),
+            weight=0.01,
+        )
+    ],
 )

@@ -9,3 +9,12 @@ adaptation = dict(
     warm_up=4000,
     pseudo_weight=0.5,
 )
+# LoveDA's baselines have a longer warm-up Urban -> Rural.
+adaptation_u2r = dict(adaptation, warm_up=8000)
+# For tiny models and short trainings.
+tiny = dict(
+    adaptation,
+    teacher=dict(type='SnapshotTeacher', every=100),
+    pseudo=dict(type='InstanceAdaptive', every=100),
+    warm_up=100,
+)

@@ -4,3 +4,9 @@ adaptation = dict(
     type='DomainAdaptation',
     terms=[dict(type='BoxLabels', threshold=0.7, weight=0.5), dict(type='ClassPrior')],
 )
+# Rural -> Urban: another threshold; the learning rate is a tenth.
+adaptation_r2u = dict(
+    adaptation,
+    terms=[dict(type='BoxLabels', threshold=0.5, weight=0.5), dict(type='ClassPrior')],
+)
+tiny = adaptation

@@ -1,2 +1,0 @@
-# PyCDA for tiny models.
-_base_ = './pycda.py'

@@ -1,4 +1,0 @@
-# ST-DASegNet with SegFormer, Rural -> Urban: other weights of the classes.
-_base_ = './st-dasegnet-mit-b5.py'
-class_weights = [1.25, 1.0, 1.25, 1.0, 1.5, 1.25, 1.0]
-adaptation = dict(pseudo=dict(class_weights=[1.5, 1.0, 1.5, 1.0, 2.0, 1.5, 1.0]))
