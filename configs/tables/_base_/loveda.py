@@ -76,8 +76,8 @@ ADAPTED = [
     ('clan', 'CLAN (AT)', 'adaptation/clan_r50', 8, '10k'),
     ('fada', 'FADA (AT)', 'adaptation/fada_r50', 8, '10k'),
     (
-        'fada-as-released',
-        "FADA (AT), as in LoveDA's baselines",
+        'fada-released-weights',
+        "FADA (AT), with the weights of LoveDA's baselines",
         'adaptation/fada-as-released_r50',
         8,
         '10k',
@@ -107,7 +107,7 @@ ADAPTED = [
 IN_BOTH_TABLES = tuple(
     name
     for name, *_ in ADAPTED
-    if name not in ('daformer', 'mic', 'fada-as-released') and 'ours' not in name
+    if name not in ('daformer', 'mic', 'fada-released-weights') and 'ours' not in name
 )
 SOURCE_ONLY = [
     ('deeplabv2', 'DeepLabV2, source only', 'baselines/deeplabv2_r50', 8, '10k'),

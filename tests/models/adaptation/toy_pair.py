@@ -72,7 +72,7 @@ def others(weight):
     fada = dict(type='ClasswiseAdversary', critic=features, weight=0.01 * weight)
     sharpened = dict(type='ConfidenceRegularization', entropy=3.0 * weight, divergence=0.1 * weight)
     boxes = dict(type='BoxLabels', threshold=0.5, weight=0.5 * weight)
-    aligned = dict(type='CovarianceAlignment', background=None, weight=0.1 * weight)
+    aligned = dict(type='CovarianceAlignment', background=0, weight=0.02 * weight)
     style = dict(type='StyleCritic', in_channels=16, channels=(16, 16))
     styles = [
         dict(type='StyleAdversary', style=side, critic=style, weight=0.005 * weight)
@@ -96,7 +96,7 @@ def others(weight):
             teacher=dict(type='HeadTeacher', momentum=0.98),
             pseudo=dict(type='ClassWeighted', class_weights=[1.0] * CLASSES, threshold=0.9),
             terms=styles,
-            **labelled,
+            pseudo_weight=0.25 * weight,
         ),
         'TransNorm': dict(terms=[ADVERSARY | dict(weight=0.01 * weight)]),
         'batch norm that sees the target': dict(terms=[ADVERSARY | dict(weight=0.0)]),
