@@ -72,7 +72,7 @@ def others(weight):
     fada = dict(type='ClasswiseAdversary', critic=features, weight=0.01 * weight)
     sharpened = dict(type='ConfidenceRegularization', entropy=3.0 * weight, divergence=0.1 * weight)
     boxes = dict(type='BoxLabels', threshold=0.5, weight=0.5 * weight)
-    aligned = dict(type='CovarianceAlignment', background=0, weight=0.02 * weight)
+    aligned = dict(type='CovarianceAlignment', background=None, weight=0.5 * weight)
     style = dict(type='StyleCritic', in_channels=16, channels=(16, 16))
     styles = [
         dict(type='StyleAdversary', style=side, critic=style, weight=0.005 * weight)
