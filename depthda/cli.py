@@ -18,7 +18,7 @@ from depthda.io.files import DISK_FULL
 _MISTAKE = 'UserError: '
 # Errors of paths that users name in an option or a config; bugs hardly ever cause them.
 _UNUSABLE = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
-# Errors of a failing disk, or of a network disk that is gone.
+# Errors of a failing disk, or of a network disk that is not connected.
 _FAILING = (errno.EIO, errno.EROFS, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN)
 _REPEAT_S = 2.0  # a signal that arrives this soon after another counts as the same one
 
@@ -58,7 +58,7 @@ def _disk_error(error: OSError) -> str | None:
         )
     if error.errno not in (*DISK_FULL, *_FAILING):
         return None
-    advice = 'make room' if error.errno in DISK_FULL else 'check the disk'
+    advice = 'free some disk space' if error.errno in DISK_FULL else 'check the disk'
     file = f' {error.filename}' if error.filename else ''
     return f'{error.strerror} while writing{file}: {advice} and run again'
 
@@ -168,9 +168,9 @@ class OptionsAction(argparse.Action):
     def __call__(self, parser, namespace, values, option_string=None) -> None:
         for value in values:
             if '=' not in value.lstrip('='):
-                parser.error(f'{option_string} {value}: write KEY=VALUE without blanks around =')
+                parser.error(f'{option_string} {value}: write KEY=VALUE without spaces around =')
             if any(value.count(a) != value.count(b) for a, b in ('()', '[]')):
-                parser.error(f'{option_string} {value}: a bracket is missing')
+                parser.error(f'{option_string} {value}: add the missing bracket')
         from mmengine.config import DictAction
 
         parse = DictAction(self.option_strings, self.dest, nargs='+')
@@ -204,7 +204,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that train and test share, named as in mmseg."""
     add_config(parser)
     parser.add_argument(
-        '--work-dir', metavar='DIR', help='where results go (default: work_dirs/<config name>)'
+        '--work-dir', metavar='DIR', help='folder for results (default: work_dirs/<config name>)'
     )
     add_launcher(parser)
 

@@ -24,16 +24,16 @@ def find_config(name: str | Path) -> Path:
     if path.is_file() or path.is_absolute():
         return path
     parts = path.parts[1:] if path.parts[:1] == ('configs',) else path.parts
-    inside = config_folder().joinpath(*parts)
-    for found in (inside, inside.with_name(f'{inside.name}.py')):
-        if parts and found.is_file():
-            return found
-    anywhere = (
+    packaged = config_folder().joinpath(*parts)
+    for file in (packaged, packaged.with_name(f'{packaged.name}.py')):
+        if parts and file.is_file():
+            return file
+    matches = (
         list(config_folder().glob(f'*/{path.name.removesuffix(".py")}.py'))
         if len(parts) == 1
         else []
     )
-    return anywhere[0] if len(anywhere) == 1 else path
+    return matches[0] if len(matches) == 1 else path
 
 
 def described_configs() -> Iterator[tuple[str, str]]:

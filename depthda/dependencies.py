@@ -53,19 +53,19 @@ def check_dependencies() -> None:
 def _fault(requirement: Requirement) -> str | None:
     if requirement.marker and not requirement.marker.evaluate({'extra': ''}):
         return None
-    found = installed_version(requirement.name)
-    if found is None:
+    installed = installed_version(requirement.name)
+    if installed is None:
         return f'{requirement.name} is not installed'
     # A local build such as 2.13.0+cpu satisfies the bounds of its release.
-    if not requirement.specifier.contains(found, prereleases=True):
-        return f'{requirement.name} {found} does not satisfy {requirement.specifier}'
+    if not requirement.specifier.contains(installed, prereleases=True):
+        return f'{requirement.name} {installed} does not satisfy {requirement.specifier}'
     return None
 
 
 def installed_version(name: str) -> str | None:
     """Return the version of a distribution, or of another build of it; None without any."""
-    found = (_installed(build) for build in _BUILDS.get(name, (name,)))
-    return next(filter(None, found), None)
+    versions = (_installed(build) for build in _BUILDS.get(name, (name,)))
+    return next(filter(None, versions), None)
 
 
 def _installed(name: str) -> str | None:

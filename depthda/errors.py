@@ -32,7 +32,7 @@ def check_range(option: str, span: Sequence[float] | None) -> None:
     """Refuse an empty or infinite range of values; None is allowed."""
     if span is not None and not (all(map(math.isfinite, span)) and span[0] < span[1]):
         raise UserError(
-            f'{option} {span[0]:g} {span[1]:g} is not a range: give LOW HIGH, LOW < HIGH'
+            f'{option} {span[0]:g} {span[1]:g} is not a range: use LOW HIGH with LOW < HIGH'
         )
 
 

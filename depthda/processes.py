@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from mmengine.dist import init_dist
 
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 
 # Environment variables that launchers set and mmengine reads.
 _NEEDED = {
@@ -39,8 +39,8 @@ def check_launcher(launcher: str) -> None:
     missing = [name for name in _NEEDED[launcher] if name not in os.environ]
     if missing:
         raise UserError(
-            f'--launcher {launcher} finds no {", ".join(missing)} in the environment: start it '
-            f'with {_STARTERS[launcher]}, or leave out --launcher for one process.'
+            f'--launcher {launcher} needs {", ".join(missing)} in the environment: start the '
+            f'command with {_STARTERS[launcher]}, or leave out --launcher for one process.'
         )
 
 
@@ -60,7 +60,9 @@ def start_processes(launcher: str) -> None:
         # init_dist assumes that each process has a GPU.
         torch.distributed.init_process_group('gloo')
     else:
-        raise UserError(f'--launcher {launcher} needs a GPU: without one use torchrun and pytorch.')
+        raise UserError(
+            f'--launcher {launcher} needs a GPU: without one, use torchrun and --launcher pytorch.'
+        )
 
 
 def _number(name: str) -> int:
@@ -70,8 +72,8 @@ def _number(name: str) -> int:
 
 def _refuse(name: str, launcher: str) -> None:
     raise UserError(
-        f'this is one of {os.environ[name]} processes ({name}), and without --launcher each would '
-        f'work alone in the same folder: add --launcher {launcher}.'
+        f'this is one of {os.environ[name]} processes ({name}), which would all do the same work '
+        f'in the same folder without --launcher: add --launcher {launcher}.'
     )
 
 
@@ -99,7 +101,7 @@ class Shard:
         except RuntimeError as error:
             # gloo raises this error if a process has ended.
             raise UserError(
-                'another process of this run has stopped: its message says why.'
+                'another process of this run has stopped: read its error message.'
             ) from error
 
 
@@ -132,7 +134,8 @@ def choose_device(name: str | None):
         raise UserError(f'there is no device {name!r}: use cpu, cuda or cuda:N.') from error
     if device.type == 'cuda' and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(
-            f'{name} is not there, torch sees {torch.cuda.device_count()} GPUs: use --device cpu, '
-            'or install a build of torch for your GPU.'
+            f'{name} is not available, because torch finds '
+            f'{many(torch.cuda.device_count(), "GPU")}: use --device cpu, or install a build of '
+            'torch for your GPU.'
         )
     return device

@@ -88,8 +88,8 @@ class _LogLines:
             return
         self._last = now
         pace = done / (now - self._start)
-        left = (self._total - done) / pace
+        seconds = (self._total - done) / pace
         print_log(
-            f'{self._what}: {done} of {self._total}, {pace:.1f} per second, {left:.0f} s left',
+            f'{self._what}: {done} of {self._total}, {pace:.1f} per second, {seconds:.0f} s left',
             'current',
         )

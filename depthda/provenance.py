@@ -28,8 +28,8 @@ _DISTRIBUTIONS = (
 
 def describe_dataset(dataset: Any) -> dict[str, Any]:
     """Describe the images of a dataset, for checkpoints and ``metrics.json``."""
-    known = ('data_root', 'data_prefix', 'domains', 'splits', 'domain', 'split', 'holdout')
-    values = {key: getattr(dataset, key, None) for key in known}
+    keys = ('data_root', 'data_prefix', 'domains', 'splits', 'domain', 'split', 'holdout')
+    values = {key: getattr(dataset, key, None) for key in keys}
     described = {key: value for key, value in values.items() if value is not None}
     # A transform may give images the style of the images in other folders.
     steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
@@ -39,9 +39,9 @@ def describe_dataset(dataset: Any) -> dict[str, Any]:
     for name, part in getattr(dataset, 'sets', {}).items():
         described[name] = describe_dataset(part)
     root = described.get('data_root')
-    if root is not None and (made := read_json(Path(root or '.') / TRANSLATION)):
+    if root is not None and (translation := read_json(Path(root or '.') / TRANSLATION)):
         described['translation'] = {
-            key: made[key] for key in ('config', 'checkpoint', 'trained_on')
+            key: translation[key] for key in ('config', 'checkpoint', 'trained_on')
         }
     # A concatenation has several datasets.
     if parts := getattr(dataset, 'datasets', None):
@@ -55,16 +55,16 @@ def narrowed(described: dict[str, Any], group: str) -> dict[str, Any]:
     A description without that group is returned unchanged. The number of images is left out,
     because it is not known for a group.
     """
-    found = dict(described)
+    result = dict(described)
     for name in group.split('/'):
         for key in ('domains', 'splits'):
-            if name in found.get(key, ()) and len(found[key]) > 1:
-                found[key] = [name]
-                found.pop('images', None)
-        parts = [part for part in found.get('parts', ()) if part.get('domain') == name]
+            if name in result.get(key, ()) and len(result[key]) > 1:
+                result[key] = [name]
+                result.pop('images', None)
+        parts = [part for part in result.get('parts', ()) if part.get('domain') == name]
         if parts:
-            found = dict(parts[0]) if len(parts) == 1 else found | {'parts': parts}
-    return found
+            result = dict(parts[0]) if len(parts) == 1 else result | {'parts': parts}
+    return result
 
 
 def samples_per_iteration(runner: 'Runner') -> int | None:
@@ -77,8 +77,8 @@ def samples_per_iteration(runner: 'Runner') -> int | None:
 
 def versions() -> dict[str, str]:
     """Return the versions of the project, Python and the libraries that affect scores."""
-    found = {'depthda': __version__, 'python': platform.python_version()}
-    return found | {name: installed_version(name) or 'unknown' for name in _DISTRIBUTIONS}
+    base = {'depthda': __version__, 'python': platform.python_version()}
+    return base | {name: installed_version(name) or 'unknown' for name in _DISTRIBUTIONS}
 
 
 def device_name() -> str:

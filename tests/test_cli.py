@@ -49,7 +49,7 @@ def test_a_mistake_or_a_disk_that_fails_is_one_line_and_status_2(capsys, error, 
 def test_a_full_disk_is_one_line_wherever_it_occurs(capfd):
     with pytest.raises(SystemExit) as stopped, user_errors(), open('/dev/full', 'w') as file:
         file.write('x')
-    message = 'error: No space left on device while writing: make room and run again\n'
+    message = 'error: No space left on device while writing: free some disk space and run again\n'
     assert (stopped.value.code, capfd.readouterr().err) == (2, message)
     with pytest.raises(FileNotFoundError), user_errors(), open('/nowhere/x'):
         pass

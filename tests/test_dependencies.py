@@ -10,16 +10,16 @@ from depthda.provenance import versions
 def environment(monkeypatch):
     """Return a function that simulates installed versions; None means not installed."""
 
-    def pretend(**found: str | None):
+    def pretend(**installed: str | None):
         real = dependencies.version
-        found = {name.replace('_', '-'): version for name, version in found.items()}
+        installed = {name.replace('_', '-'): version for name, version in installed.items()}
 
         def version(name: str) -> str:
-            if name not in found:
+            if name not in installed:
                 return real(name)
-            if found[name] is None:
+            if installed[name] is None:
                 raise PackageNotFoundError(name)
-            return found[name]
+            return installed[name]
 
         monkeypatch.setattr(dependencies, 'version', version)
 
@@ -36,7 +36,7 @@ ORIGINALS = ('mmcv', 'mmcv_lite', 'mmengine', 'mmsegmentation')
 
 
 @pytest.mark.parametrize(
-    'found, message',
+    'installed, message',
     [
         # A missing library with the command that installs it, and old ones with the bound.
         (dict(rasterio=None), 'rasterio is not installed.*pip install -c'),
@@ -50,8 +50,8 @@ ORIGINALS = ('mmcv', 'mmcv_lite', 'mmengine', 'mmsegmentation')
         ),
     ],
 )
-def test_a_library_that_does_not_fit_is_named_in_one_line(environment, found, message):
-    environment(**found)
+def test_a_library_that_does_not_fit_is_named_in_one_line(environment, installed, message):
+    environment(**installed)
     with pytest.raises(ImportError, match=message) as error:
         dependencies.check_dependencies()
     assert len(str(error.value).splitlines()) == 1

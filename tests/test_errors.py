@@ -26,5 +26,5 @@ def test_a_number_below_one_and_a_range_without_values_or_without_an_end_are_ref
         check_count('--workers', 0)
     check_range('--range', None)
     check_range('--range', (-1, 0.5))
-    with pytest.raises(UserError, match=f'^--range {span[0]} {span[1]} is not a range: give LOW'):
+    with pytest.raises(UserError, match=f'^--range {span[0]} {span[1]} is not a range: use LOW'):
         check_range('--range', span)

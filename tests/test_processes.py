@@ -25,7 +25,7 @@ def bare(monkeypatch):
         ({'SLURM_NTASKS': '8', 'SLURM_PROCID': '0'}, 'none', None),
         ({'SLURM_STEP_ID': '0'}, 'none', None),
         # A launcher without its environment.
-        ({'WORLD_SIZE': '2'}, 'pytorch', 'finds no RANK.*start it with torchrun'),
+        ({'WORLD_SIZE': '2'}, 'pytorch', 'needs RANK.*start the command with torchrun'),
         ({'WORLD_SIZE': '2'}, 'slurm', 'SLURM_PROCID.*srun'),
     ],
 )
@@ -36,7 +36,7 @@ def test_the_launcher_has_to_be_that_of_the_environment(monkeypatch, environment
         check_launcher(launcher)
 
 
-def test_parts_are_disjoint_and_complete_and_a_process_that_is_gone_is_named(monkeypatch):
+def test_parts_are_disjoint_and_complete_and_a_lost_process_is_reported(monkeypatch):
     items = list(range(11))
     parts = [Shard(rank, 3).part(items) for rank in range(3)]
     assert sorted(sum(parts, [])) == items and max(map(len, parts)) - min(map(len, parts)) == 1

@@ -51,8 +51,8 @@ class Bomb:
 
 def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run, run):
     options = short_run | {'train_cfg.max_iters': 6, 'default_hooks.logger.interval': 1}
-    whole, killed = tmp_path / 'whole', tmp_path / 'killed'
-    arguments = command('train.py', CONFIG, '--work-dir', str(whole), *as_options(options))
+    uninterrupted, killed = tmp_path / 'whole', tmp_path / 'killed'
+    arguments = command('train.py', CONFIG, '--work-dir', str(uninterrupted), *as_options(options))
     done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     # All output up to the first iteration fits on one screen (24 lines of 100 columns).
@@ -60,7 +60,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run, run):
     first = next(n for n, line in enumerate(lines) if 'Iter(train) [1/6]' in line)
     assert sum(1 + len(line) // 100 for line in lines[: first + 1]) <= 24, done.stdout
     assert done.stderr == '' and lines[0].startswith('depthda ')
-    log = next(whole.glob('2*/*.log')).read_text()
+    log = next(uninterrupted.glob('2*/*.log')).read_text()
     assert 'Hooks will be executed' in log and 'train_pipeline = [' in log
 
     words = ['train.py', CONFIG, '--work-dir', str(killed), *as_options(options)]
@@ -75,7 +75,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run, run):
 
     first, second = (
         torch.load(folder / 'iter_6.pth', weights_only=True)['state_dict']
-        for folder in (whole, killed)
+        for folder in (uninterrupted, killed)
     )
     assert first.keys() == second.keys()
     assert all(torch.equal(first[key], second[key]) for key in first)
@@ -96,8 +96,8 @@ def test_ctrl_c_reports_once_from_where_resume_continues(tmp_path, short_run):
         error = process.stderr.read()
     assert process.returncode == 130
     message = re.fullmatch(
-        rf'interrupted at (\d+); last checkpoint {tmp_path}/iter_(\d+).pth; --resume continues at '
-        r'(\d+)\n',
+        r'interrupted at iteration (\d+): --resume continues at iteration (\d+), from the last '
+        rf'checkpoint \({tmp_path}/iter_(\d+).pth\)\n',
         error,
     )
     assert message, error

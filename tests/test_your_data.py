@@ -91,13 +91,13 @@ def test_from_two_folders_to_scores_and_maps(domains, tmp_path):
 
 def test_a_model_of_other_classes_or_of_a_head_without_type_is_refused(domains, tmp_path):
     path = config(domains, 'prepared-512x512.py', 'south', classes=6)
-    with pytest.raises(UserError, match=r'decode_head.num_classes is 6 and the train dataset '):
+    with pytest.raises(UserError, match='decode_head.num_classes is 6, but the train dataset '):
         train(path, str(tmp_path))
-    with pytest.raises(UserError, match=r'num_classes is 6 and .* 2 classes \(field, wood\)'):
+    with pytest.raises(UserError, match=r'num_classes is 6, but .* 2 classes \(field, wood\)'):
         test(path, 'none.pth', str(tmp_path))
     path = config(domains, 'prepared-512x512.py', 'south')
     path.write_text(path.read_text() + 'model["auxiliary_head"] = dict(num_classes=2)\n')
-    with pytest.raises(UserError, match='auxiliary_head has num_classes and no type'):
+    with pytest.raises(UserError, match='auxiliary_head has num_classes but no type'):
         train(path, str(tmp_path))
     # The config of the page has six classes, and the folders of the page.
     cfg = load_config(ROOT / 'configs/depthda/depthda_convnext-b-s_1xb4-40k_prepared-512x512.py')

@@ -1,7 +1,7 @@
-"""Find out how far a model's scores lean on depth, and on the choice of its checkpoint.
+"""Measure how much a model's scores depend on depth, and on the choice of its checkpoint.
 
-The same weights are tested with the depth map and with each of several things in its place. A page
-shows the differences by class, with intervals over tiles, and a sentence says what they mean.
+The same weights are tested with the depth map, and with each of several replacements for it. A page
+shows the differences by class, with intervals over tiles, and explains what they mean.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -25,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs='+',
         choices=('as-is', *KINDS),
         metavar='KIND',
-        help='what stands in place of the map: the map blurred and mixed with noise (degraded), a '
+        help='what replaces the depth map: the map blurred and mixed with noise (degraded), a '
         'grey copy of the image (grey), the map of another tile (shuffle), equal depth everywhere '
         '(flat), no depth (zero) (default: all)',
     )
@@ -37,7 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         'depth (as-is is required)',
     )
     add('--tta', action='store_true', help='average over flips')
-    text = 'intervals: draw blocks of N tiles with neighbouring names, not single tiles'
+    text = 'for the intervals, draw blocks of N tiles with neighbouring names, not single tiles'
     add('--block', type=int, default=1, metavar='N', help=text)
 
 
@@ -45,15 +45,15 @@ def run(args: Namespace) -> None:
     from depthda.experiments.audit.audit import audit
 
     if (args.checkpoint is None) == (args.predictions is None):
-        raise UserError('give either a checkpoint to test, or --predictions KIND=DIR … to score.')
-    chosen = {'predictions': _folders(args.predictions)} if args.predictions else {}
+        raise UserError('pass either a checkpoint to test, or --predictions KIND=DIR … to score.')
+    predictions = {'predictions': _folders(args.predictions)} if args.predictions else {}
     if args.predictions and (args.tta or args.variants or args.launcher != 'none'):
         raise UserError(
             '--predictions scores existing maps: leave out --variants, --tta and --launcher.'
         )
-    more = {} if chosen else picked(args, 'tta', 'launcher')
-    more |= dict(kinds=args.variants or KINDS, command=args.typed)
-    audit(args.config, args.checkpoint, **chosen, **picked(args, 'work_dir', 'block'), **more,
+    extra = {} if predictions else picked(args, 'tta', 'launcher')
+    extra |= dict(kinds=args.variants or KINDS, command=args.typed)
+    audit(args.config, args.checkpoint, **predictions, **picked(args, 'work_dir', 'block'), **extra,
           cfg_options=args.cfg_options)  # fmt: skip
 
 
@@ -63,8 +63,8 @@ def _folders(words: list[str]) -> dict[str, str]:
     for word in words:
         kind, equals, folder = word.partition('=')
         if kind not in ('as-is', *KINDS) or not equals or not folder:
-            raise UserError(f'--predictions {word}: write KIND=DIR, with a kind of {known}.')
+            raise UserError(f'--predictions {word}: write KIND=DIR, where KIND is one of {known}.')
         if kind in folders:
-            raise UserError(f'--predictions: {kind} is given twice; give each kind once.')
+            raise UserError(f'--predictions names {kind} twice: name each kind only once.')
         folders[kind] = folder
     return folders

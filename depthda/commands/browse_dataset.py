@@ -1,6 +1,6 @@
 """Draw samples as the model sees them, after the config's pipeline, on contact sheets.
 
-The sheets show image, depth (bright = high, striped = no depth) and label, augmented as in a run
+The sheets show images, depth (bright = high, striped = no depth) and labels, augmented as in a run
 with the seed --seed.
 """
 
@@ -26,7 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar='DIR',
         help='folder for the sheets (default: work_dirs/browse/<config name>)',
     )
-    add('--number', type=int, default=16, help='images to show')
+    add('--number', type=int, default=16, help='number of images to show')
     add('--repeat', type=int, default=1, metavar='K', help='show K augmentations of each image')
     add('--seed', type=int, default=0, help='seed of the run')
 

@@ -3,7 +3,8 @@
 Every sample is read. The check covers pairing and sizes, unreadable files, label values without a
 class, depth maps that are empty, constant or upside down, classes that never occur, and images that
 are in two splits (also as copies with other names). A table and a picture show the classes of each
-domain, and contact sheets show samples. Exit status: 0 fit, 1 not fit, 2 wrong arguments or config.
+domain, and contact sheets show samples. The exit status is 0 if the data is fit, 1 if it is not,
+and 2 if the arguments or the config are wrong.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -24,8 +25,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add('--split', nargs='+', choices=_SPLITS, default=_SPLITS, help='data loaders to check')
     add('--fast', action='store_true', help='check names and headers only')
-    add('--out', metavar='DIR', help='folder of pictures (default: work_dirs/check/<config name>)')
-    add('--workers', type=int, default=4, help='processes')
+    add('--out', metavar='DIR', help='folder for pictures (default: work_dirs/check/<config name>)')
+    add('--workers', type=int, default=4, help='number of processes')
 
 
 def run(args: Namespace) -> int:

@@ -1,8 +1,8 @@
 """Compare two models: the difference of their IoU (B - A), with two 95 % intervals.
 
 A and B are each the folder of a run (metrics.json, tiles.npz), or a folder with several runs up to
-two levels down; runs are paired by seed, and on synthetic data by world as well. One interval is
-over the seeds (or worlds), the other over the tested tiles. The output explains what each covers.
+two levels down. Runs are paired by seed, and on synthetic data also by world. One interval is over
+the seeds (or worlds), and the other is over the tested tiles. The output explains what each covers.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -21,8 +21,8 @@ EXAMPLES = (
 
 def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add('a', help='the reference: folder of a run, or of several')
-    add('b', help='compared with the reference: folder of a run, or of several')
+    add('a', help='folder of the reference: one run, or several')
+    add('b', help='folder to compare with the reference: one run, or several')
     add(
         '--group',
         help="images to compare on, as named in metrics.json: 'all', a domain, a split or "
@@ -44,11 +44,10 @@ def run(args: Namespace) -> None:
 
     suffix = Path(args.out).suffix if args.out else None
     if suffix not in (None, '.md', '.json'):
-        raise UserError(f'--out {args.out}: give a name that ends with .md or .json.')
+        raise UserError(f'--out {args.out}: use a name that ends with .md or .json.')
     if args.resamples < _FEWEST:
         raise UserError(
-            f'--resamples {args.resamples} is too few for an interval of 95 %: use {_FEWEST} or '
-            'more.'
+            f'--resamples {args.resamples} is too low for a 95 % interval: use {_FEWEST} or more.'
         )
     if args.out:
         # A text that each comparison contains.

@@ -15,11 +15,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     words = [word.removeprefix('configs/').removesuffix('.py') for word in args.words]
-    found = [
+    lines = [
         f'{name}  {text}'.rstrip()
         for name, text in described_configs()
         if all(word in name for word in words)
     ]
-    if not found:
+    if not lines:
         raise UserError(f'no config has {" and ".join(words)} in its name: use fewer words.')
-    print(*found, sep='\n')
+    print(*lines, sep='\n')

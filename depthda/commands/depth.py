@@ -1,15 +1,15 @@
 """Estimate relative depth maps of images with Depth Anything.
 
-A map is a 16-bit PNG with the size and the stem of the image: larger values are nearer to the
+A map is a 16-bit PNG with the size and the stem of its image: larger values are nearer to the
 camera (higher above ground), and 0 is no depth. It is written to
 
   with --out DIR      DIR/a/12.png            for FOLDER/a/12.tif
   without             FOLDER/../rdepth/<model>/a/12.png, where the datasets look for it
 
-where FOLDER is a given folder, or the folder of a given file; <model> is the name of the model in
-lower case without -hf. depth_maps.json in the folder of the maps records the model, the settings,
-and the scale and shift of each map (depth = shift + scale * code). Run the same command again to
-continue a run that was stopped.
+where FOLDER is a named folder, or the folder of a named file, and <model> is the name of the model
+in lower case without -hf. The file depth_maps.json in the folder of the maps records the model, the
+settings, and the scale and shift of each map (depth = shift + scale * code). Run the same command
+again to continue a run that was stopped.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -30,7 +30,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add('images', nargs='+', metavar='IMAGES', help='PNG, JPEG, TIFF, or folders')
     add('--out', metavar='DIR', help='folder of the maps (default: see above)')
-    text = 'hub id of a Depth Anything model, or its local folder (which needs no network)'
+    text = (
+        'hub id of a Depth Anything model, or its local folder (for work without internet access)'
+    )
     add('--model', required=True, help=text)
     add('--name', help='without --out: name to use instead of <model> in rdepth/<model>')
     _add_network_arguments(parser)
@@ -44,9 +46,19 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     text = 'input values mapped to 0 and 255, if images do not have 8 bits'
     add_range(parser, '--value-range', text)
-    add('--batch-size', type=int, default=8, help='images or tiles in one pass of the network')
-    add('--workers', type=int, default=2, help='number of reading threads, and of writing threads')
-    text = 'pytorch: started by torchrun; the processes share the images'
+    add(
+        '--batch-size',
+        type=int,
+        default=8,
+        help='number of images or tiles in one pass of the network',
+    )
+    add(
+        '--workers',
+        type=int,
+        default=2,
+        help='number of threads for reading, and of threads for writing',
+    )
+    text = 'use pytorch if torchrun starts the command; the processes share the images'
     add_launcher(parser, ['none', 'pytorch'], text)
 
 
@@ -57,7 +69,7 @@ def _add_network_arguments(parser: ArgumentParser) -> None:
         choices=['whole', 'tiled'],
         default='whole',
         help='whole: each image at once, resized to the size of the network; tiled: larger images '
-        'in overlapping tiles, aligned to one scale and shift',
+        'in overlapping tiles, which are aligned to one scale and shift',
     )
     add(
         '--tile',
@@ -66,11 +78,11 @@ def _add_network_arguments(parser: ArgumentParser) -> None:
         help='side of a tile in pixels of the image (default: the network size, so that no detail '
         'is lost; a larger tile is shrunk)',
     )
-    text = 'part of a tile that its neighbour also covers (default: 0.25)'
+    text = 'fraction of a tile that its neighbour also covers (default: 0.25)'
     add('--overlap', type=float, metavar='PART', help=text)
-    text = "network size (default: the checkpoint's, 518 for Depth Anything)"
+    text = 'input size of the network (default: that of its checkpoint, 518 for Depth Anything)'
     add('--size', type=int, help=text)
-    text = 'bf16: run the network in bfloat16; auto: only on a GPU'
+    text = 'bf16: run the network in bfloat16; auto: do so only on a GPU; off: never'
     add('--amp', choices=['auto', 'bf16', 'off'], default='auto', help=text)
     add('--device', help='cpu, cuda, cuda:1, … (default: cuda if available)')
 
@@ -113,7 +125,7 @@ def run(args: Namespace) -> None:
 
 
 def _report(summary, process: str) -> None:
-    speed = f', {summary.written / summary.seconds:.1f} a second' if summary.written else ''
+    speed = f', {summary.written / summary.seconds:.1f} per second' if summary.written else ''
     written = f'{process}{many(summary.written, "map")} written{speed}'
     print(f'{written}; {summary.kept} already existed')
     for warning in summary.warnings:

@@ -1,8 +1,8 @@
-"""Turn surface models into 16-bit depth maps, with one range of heights for the whole dataset.
+"""Turn surface models into 16-bit depth maps, with one range of heights for the complete dataset.
 
 A map is a PNG with the size and the stem of its surface model: larger values are higher above
 ground (or above sea level), and 0 is no depth. The map of FOLDER/a/12.tif is DIR/a/12.png, where
-FOLDER is a given folder, or the folder of a given file. It has a world file (12.pgw) if the surface
+FOLDER is a named folder, or the folder of a named file. It has a world file (12.pgw) if the surface
 model is georeferenced. manifest.json records the settings, statistics and counts. Run the same
 command again to continue a run that was stopped.
 """
@@ -21,7 +21,7 @@ EXAMPLES = (
 def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add('heights', nargs='+', metavar='HEIGHTS', help='GeoTIFFs, or folders')
-    add('--out', required=True, metavar='DIR', help='folder of the maps')
+    add('--out', required=True, metavar='DIR', help='folder for the maps')
     scale = parser.add_mutually_exclusive_group()
     add_range(
         scale,
@@ -39,31 +39,36 @@ def add_arguments(parser: ArgumentParser) -> None:
         action=TupleAction,
         default=(),
         metavar='VALUE',
-        help='no-data values, for files that do not declare them (-9999; write values with an '
-        'exponent as --nodata=-3.4e38)',
+        help='no-data values of files that do not declare them, such as -9999 (write values with '
+        'an exponent as --nodata=-3.4e38)',
     )
     add(
         '--fill',
         action='store_true',
         help='fill pixels without height with the nearest height; otherwise they are "no depth". '
-        'Needs about 15 bytes of memory per pixel, because maps can then not be written in strips',
+        'This needs about 15 bytes of memory per pixel, because maps cannot be written in strips',
     )
     add(
         '--ground',
         default='none',
         metavar='none|opening|DIR',
-        help='ground to subtract. opening: estimate it by an opening of the surface model; DIR: '
-        'terrain models with the same stems and grid',
+        help='ground to subtract. opening: estimate it by a morphological opening of the surface '
+        'model; DIR: folder of terrain models with the same stems and grid',
     )
     add(
         '--window',
         type=float,
         metavar='METRES',
-        help='window of the opening: LARGER THAN THE LARGEST BUILDING, or the middle of buildings '
-        'counts as ground; not much larger, or hills are removed as well',
+        help='window of the opening. It must be LARGER THAN THE LARGEST BUILDING, or the middle of '
+        'buildings counts as ground, but not much larger, or hills are removed as well',
     )
-    add('--window-pixels', type=int, metavar='N', help='window for files without georeference')
-    add('--workers', type=int, default=2, help='threads')
+    add(
+        '--window-pixels',
+        type=int,
+        metavar='N',
+        help='window in pixels, for files without georeference',
+    )
+    add('--workers', type=int, default=2, help='number of threads')
 
 
 def run(args: Namespace) -> None:

@@ -19,9 +19,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('runs', nargs='+', metavar='RUN', help='folder of a run (its work_dir)')
     text = 'logged values to draw'
     add('--keys', nargs='+', default=['loss', 'mIoU'], metavar='KEY', help=text)
-    add('--smooth', type=float, default=0.0, metavar='F', help='from 0 (not at all) to below 1')
-    add('--log', choices=['x', 'y', 'xy'], default='', help='logarithmic axes')
-    add('--out', default='curves.png', help='.png, .pdf or .svg')
+    add(
+        '--smooth', type=float, default=0.0, metavar='F', help='smoothing, from 0 (none) to below 1'
+    )
+    add('--log', choices=['x', 'y', 'xy'], default='', help='axes with a logarithmic scale')
+    add('--out', default='curves.png', help='file to write (.png, .pdf or .svg)')
 
 
 def run(args: Namespace) -> None:
@@ -29,9 +31,9 @@ def run(args: Namespace) -> None:
     from depthda.pictures.curves import describe_missing_keys, draw_curves, read_runs
 
     if Path(args.out).suffix not in ('.png', '.pdf', '.svg'):
-        raise UserError(f'--out {args.out}: give a name that ends with .png, .pdf or .svg.')
+        raise UserError(f'--out {args.out}: use a name that ends with .png, .pdf or .svg.')
     if not 0 <= args.smooth < 1:
-        raise UserError(f'--smooth {args.smooth}: give a number from 0 (none) to below 1.')
+        raise UserError(f'--smooth {args.smooth}: use a number from 0 (none) to below 1.')
     keys = list(dict.fromkeys(args.keys))
     runs = read_runs(args.runs)
     for sentence in describe_missing_keys(runs, keys):

@@ -1,10 +1,10 @@
 """Predict land-cover maps of scenes with a trained model.
 
-MODEL is a checkpoint that depthda train wrote; it holds its config, its classes and their colours.
+MODEL is a checkpoint that depthda train wrote, with its config, its classes and their colours.
 SCENES are GeoTIFFs or other images of any size, or folders of them. A map is a Cloud-Optimized
 GeoTIFF with the place of its scene, colours, class names and a table of areas (.aux.xml); no-data
-stays no-data. Memory depends on the width of a scene, not on its height. A stopped run goes on with
-the same command.
+stays no-data. Memory depends on the width of a scene, not on its height. To continue a run that was
+stopped, run the same command again.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -31,16 +31,16 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('scenes', nargs='+', metavar='SCENES', help='images, or folders of images')
     add('--out', required=True, metavar='MAP', help='map (.tif); for several scenes, a folder')
     add('--config', help='config of the model (default: the one in the checkpoint)')
-    depth = parser.add_argument_group('depth, for models that read it (give one of the two)')
-    text = 'depth map (16-bit PNG) or heights (TIFF) on the grid of the scene; for several '
-    depth.add_argument('--depth', metavar='FILE', help=f'{text}scenes, a folder with their names')
-    text = 'hub id or folder of a Depth Anything model, which makes relative depth on the way'
+    depth = parser.add_argument_group('depth, for models that read it (use one of the two)')
+    text = 'depth map (16-bit PNG) or heights (TIFF) on the grid of the scene; for several scenes, '
+    depth.add_argument('--depth', metavar='FILE', help=f'{text}a folder of files named like them')
+    text = 'hub id or folder of a Depth Anything model, which estimates relative depth first'
     depth.add_argument('--depth-model', metavar='MODEL', help=text)
     add_range(
         depth, '--depth-range', 'heights that become 0 and 1 (default: the lowest and highest)'
     )
     _add_image_arguments(parser.add_argument_group('the image'))
-    _add_outputs(parser.add_argument_group('outputs beside the map'))
+    _add_outputs(parser.add_argument_group('outputs in addition to the map'))
     _add_network_arguments(parser.add_argument_group('the network'))
 
 
@@ -48,30 +48,34 @@ def _add_image_arguments(group) -> None:
     text = 'bands to use, counted from 1, red, green and blue first'
     group.add_argument('--bands', nargs='+', type=int, action=TupleAction, metavar='B', help=text)
     add_range(group, '--stretch', 'values that become 0 and 255, if images do not have 8 bits')
-    text = "pixel size to predict at, in metres: that of the training images (default: the scene's)"
+    text = "pixel size to predict at, in metres, as in the training images (default: the scene's)"
     group.add_argument('--gsd', type=float, metavar='M', help=text)
     text = 'polygons (.gpkg, .geojson) of the area to predict'
     group.add_argument('--aoi', type=Path, metavar='FILE', help=text)
-    text = 'what to do if a scene of several cannot be predicted'
+    text = 'what to do if one of several scenes cannot be predicted'
     group.add_argument('--on-error', choices=['stop', 'skip'], default='stop', help=text)
 
 
 def _add_outputs(group) -> None:
     add = group.add_argument
-    add('--confidence', action='store_true', help='the highest probability of each pixel')
-    add('--probabilities', action='store_true', help='the probability of each class')
-    add('--stats', action='store_true', help='print pixels and hectares of each class')
-    add('--vector', action='store_true', help='polygons with class and area, as a GeoPackage')
-    add('--geojson', action='store_true', help='the same in longitude and latitude')
-    text = 'with polygons: leave out those smaller than this, in square metres'
+    add('--confidence', action='store_true', help='write the highest probability of each pixel')
+    add('--probabilities', action='store_true', help='write the probability of each class')
+    add('--stats', action='store_true', help='print the pixels and hectares of each class')
+    add('--vector', action='store_true', help='write polygons with class and area as a GeoPackage')
+    add('--geojson', action='store_true', help='write the polygons in longitude and latitude')
+    text = 'leave out polygons smaller than this, in square metres'
     add('--min-area', type=float, default=0.0, metavar='M2', help=text)
-    text = 'with polygons: let edges move by up to this many pixels'
+    text = 'simplify polygons: their edges may move by up to this many pixels'
     add('--simplify', type=float, default=0.0, metavar='PX', help=text)
-    add('--preview', action='store_true', help='a picture (.png) with a legend and a scale bar')
-    add('--stac', action='store_true', help='STAC items (.json) of the map and of its model')
-    text = 'with --stac: when the scene was taken, as 2021-06-03, 2021-06-03T10:15:00Z or '
+    add(
+        '--preview',
+        action='store_true',
+        help='write a picture (.png) with a legend and a scale bar',
+    )
+    add('--stac', action='store_true', help='write STAC items (.json) of the map and its model')
+    text = 'date of the scene for --stac, such as 2021-06-03, 2021-06-03T10:15:00Z or '
     add('--datetime', metavar='WHEN', help=f"{text}FROM/TO (default: the scene's tags)")
-    text = 'labels on the grid of the scene, to score the map against: a raster of class indices'
+    text = 'label map on the grid of the scene (class indices), with which the map is scored'
     add('--reference', type=Path, metavar='FILE', help=text)
 
 
@@ -80,12 +84,18 @@ def _add_network_arguments(group) -> None:
     add('--window', type=int, metavar='PX', help="side of a window (default: the model's)")
     text = 'pixels that neighbouring windows share (default: half a window)'
     add('--overlap', type=int, metavar='PX', help=text)
-    add('--batch', type=int, default=4, metavar='N', help='windows in each pass of the network')
-    text = 'average over mirror images (flips), or over quarter turns, too (d4)'
+    add(
+        '--batch',
+        type=int,
+        default=4,
+        metavar='N',
+        help='number of windows in each pass of the network',
+    )
+    text = 'average over mirror images (flips), or over mirror images and quarter turns (d4)'
     add('--tta', choices=['flips', 'd4'], help=text)
     add('--amp', action='store_true', help='compute in bfloat16 where it is safe')
     add('--device', help='cpu, cuda, cuda:1, … (default: cuda if available)')
-    text = 'pytorch, if torchrun starts several processes: each predicts a part of the scenes'
+    text = 'use pytorch if torchrun starts the command; the processes share the scenes'
     add_launcher(group, ['none', 'pytorch'], text)
 
 
@@ -97,20 +107,20 @@ def run(args: Namespace) -> int:
     from depthda.processes import check_launcher, choose_device, joined
 
     if args.depth and args.depth_model:
-        raise UserError('--depth and --depth-model: give one of the two.')
+        raise UserError('--depth and --depth-model exclude each other: leave out one of the two.')
     check_launcher(args.launcher)
     if args.datetime:
         read_span(args.datetime)  # a mistake is noticed before the first map
-    made = {'.gpkg': args.vector, '.geojson': args.geojson, '.png': args.preview}
-    made |= {'.json': args.stac, '_model.json': args.stac}
-    beside = [end for end, wanted in made.items() if wanted]
+    written = {'.gpkg': args.vector, '.geojson': args.geojson, '.png': args.preview}
+    written |= {'.json': args.stac, '_model.json': args.stac}
+    endings = [end for end, is_written in written.items() if is_written]
     inputs = [path for path in (args.aoi, args.reference) if path]
     with quiet_console(), joined(args.launcher) as shard:
         model = load_model(args.model, args.config, choose_device(args.device))
         options = _options(args, model)
         results, failed = predict_scenes(
             model, args.scenes, args.out, options, args.depth, args.depth_model, args.on_error,
-            shard, partial(_report, args, model, options), beside, inputs,
+            shard, partial(_report, args, model, options), endings, inputs,
         )  # fmt: skip
     if len(results) + failed > 1:
         print(f'{many(len(results), "map")} written, {many(failed, "scene")} skipped')
@@ -120,7 +130,7 @@ def run(args: Namespace) -> int:
 def _report(args: Namespace, model, options, result) -> None:
     if args.stats:
         print(_table(result))
-    files = [*result.files, *_after(args, model, result)]
+    files = [*result.files, *_write_extras(args, model, result)]
     if args.stac:
         files += _items(args, model, options, result, files)
     print(*files, sep='\n', flush=True)
@@ -144,16 +154,16 @@ def _options(args: Namespace, model):
     )
 
 
-def _after(args: Namespace, model, result) -> list[Path]:
-    """Write what is made of a finished map, and print its scores."""
+def _write_extras(args: Namespace, model, result) -> list[Path]:
+    """Write the polygons and the preview of a finished map, and print its scores."""
     from depthda.evaluation.score_report import render
     from depthda.inference.polygons import vectorise
     from depthda.inference.reference import score_map
     from depthda.pictures.map_preview import draw_map, shares_of
 
     path, files = result.files[0], []
-    for wanted, suffix in ((args.vector, '.gpkg'), (args.geojson, '.geojson')):
-        if wanted:
+    for requested, suffix in ((args.vector, '.gpkg'), (args.geojson, '.geojson')):
+        if requested:
             files.append(path.with_suffix(suffix))
             vectorise(path, files[-1], model.classes, args.min_area, args.simplify)
     if args.preview:
@@ -176,7 +186,7 @@ def _items(args: Namespace, model, options, result, files: list[Path]) -> list[P
     if doubt:
         warn(doubt)
     if span is None:
-        warn(f'{result.source} has no date, so no STAC item is written: give --datetime')
+        warn(f'{result.source} has no date, so no STAC item is written: set --datetime')
         return []
     return write_items(model, args.model, result, files, span, options)
 

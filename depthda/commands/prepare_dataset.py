@@ -16,13 +16,13 @@ EXAMPLES = (
     '%(prog)s folder --images rgb --labels masks --classes classes.txt --out data/north --tile 512',
 )
 _ABOUT_LOVEDA = (
-    'Unpack LoveDA and check numbers, sizes and codes. Urban and Rural stay separate, also where a '
-    'converter has merged them. An interrupted run continues where it was. Exit status 1: '
-    'something is missing.'
+    'Unpack LoveDA, and check the number and sizes of the images and the values of the labels. '
+    'Urban and Rural stay separate, even if a converter has merged them. An interrupted run '
+    'continues where it stopped. The exit status is 1 if something is missing.'
 )
 _ABOUT_ISPRS = (
-    'Cut orthophotos, label pictures and surface models of ISPRS Potsdam or Vaihingen into aligned '
-    'tiles, straight from the zips. An interrupted run continues where it was.'
+    'Cut orthophotos, label images and surface models of ISPRS Potsdam or Vaihingen into aligned '
+    'tiles, directly from the zips. An interrupted run continues where it stopped.'
 )
 
 
@@ -47,19 +47,19 @@ def _add_sources(parser: ArgumentParser, out: str) -> None:
 
 def _add_loveda(parser: ArgumentParser) -> None:
     _add_sources(parser, 'data/loveda')
-    text = 'accept a part of the dataset, and pictures of other sizes than 1024²'
+    text = 'accept an incomplete dataset, and images of other sizes than 1024 × 1024'
     parser.add_argument('--partial', action='store_true', help=text)
-    parser.add_argument('--workers', type=int, default=4, help='threads')
+    parser.add_argument('--workers', type=int, default=4, help='number of threads')
     parser.set_defaults(call=_unpack_loveda)
 
 
 def _unpack_loveda(args: Namespace) -> int:
-    """Unpack, print what there is now, and return 1 if something is missing."""
+    """Unpack, print the numbers of files, and return 1 if something is missing."""
     from depthda.preparation.loveda import counts, prepare_loveda
     from depthda.progress import progress_bars
 
     with progress_bars() as show:
-        absent = prepare_loveda(
+        missing = prepare_loveda(
             args.sources,
             args.out,
             args.partial,
@@ -67,11 +67,11 @@ def _unpack_loveda(args: Namespace) -> int:
             lambda done, total: show('pictures', done, total),
         )
     print(f'{args.out}:')
-    for (split, domain), (images, masks, whole) in counts(args.out).items():
-        print(f'  {split:<5} {domain:<5} {images:>5,} of {whole:,} images, {masks:>5,} masks')
-    for line in absent:
+    for (split, domain), (images, masks, expected) in counts(args.out).items():
+        print(f'  {split:<5} {domain:<5} {images:>5,} of {expected:,} images, {masks:>5,} masks')
+    for line in missing:
         print(line)
-    return 1 if absent and not args.partial else 0
+    return 1 if missing and not args.partial else 0
 
 
 def _add_isprs(parser: ArgumentParser) -> None:
@@ -80,30 +80,35 @@ def _add_isprs(parser: ArgumentParser) -> None:
     _add_sources(parser, 'data/potsdam')
     add('--tile', type=int, help='side of a tile (default: 896; Vaihingen 512)')
     prepare_folder.add_stride(parser)
-    add('--areas', nargs='+', metavar='AREA', help='2_10 or area1 (default: all)')
+    add(
+        '--areas',
+        nargs='+',
+        metavar='AREA',
+        help='areas to cut, such as 2_10 or area1 (default: all)',
+    )
     prepare_folder.add_nearest_colour(parser)
     add(
         '--replace',
         action='store_true',
-        help='cut areas again whose files have changed, and remove the depth maps made from them; '
-        'without it such a folder is left as it is',
+        help='cut areas again if their files have changed, and remove the depth maps made from '
+        'them; without this option, such a folder is not changed',
     )
-    add('--workers', type=int, default=1, help='processes')
-    text = 'orthophotos to cut, for Potsdam also from its RGBIR; Vaihingen has only irrg'
+    add('--workers', type=int, default=1, help='number of processes')
+    text = 'orthophotos to cut (Potsdam: also from its RGBIR files; Vaihingen has only irrg)'
     add('--bands', nargs='+', choices=['irrg', 'rgb'], default=['irrg'], help=text)
     add(
         '--labels',
         choices=['full', 'no-boundary', 'none'],
         default='full',
-        help='label pictures: full, those in which the borders of objects are ignored, or none',
+        help='label images: full, no-boundary (the borders of objects are ignored) or none',
     )
     add(
         '--depth',
         nargs='*',
         choices=['dsm', 'ndsm'],
         default=['dsm'],
-        help='surface models: heights above the sea (dsm) or above the ground (ndsm); --depth '
-        'without a value: none',
+        help='surface models: heights above sea level (dsm) or above ground (ndsm); write --depth '
+        'without a value for none',
     )
     text = 'metres that become depth 0 and 1 (default: lowest and highest of all areas)'
     add_range(parser, '--dsm-range', text)
@@ -111,7 +116,7 @@ def _add_isprs(parser: ArgumentParser) -> None:
 
 
 def _cut_isprs(args: Namespace) -> int:
-    """Cut with a progress bar and print what there is now."""
+    """Cut with a progress bar, and print a report."""
     from depthda.preparation.isprs import IsprsSettings, prepare_isprs
     from depthda.preparation.report import describe_isprs
     from depthda.progress import progress_bars

@@ -7,14 +7,15 @@ from depthda.cli import TupleAction, add_range, help_texts, picked
 from depthda.config_files import find_config
 
 _TEXTS = {
-    'folder': 'Bring your own images, with or without labels and depth, into one dataset: names '
-    'paired and checked, labels as indices, depth as 16-bit maps, in tiles or whole, split into '
-    'train, val and test. An interrupted run continues where it was.',
-    'liuzhou': 'Like folder, with the seven classes of LiuZhou; the configs in configs/depthseg '
-    'read it.',
-    'arctic': 'Like folder, one season at a time, each into a folder of its own (--out '
-    'data/arctic/winter). The classes are not published, so you list them yourself; all seasons '
-    'have the same.',
+    'folder': 'Make a dataset of your own images, with or without labels and depth. Files are '
+    'paired by name and checked. Labels become class indices, and depth becomes 16-bit maps. '
+    'Images are cut into tiles or kept as they are, and are split into train, val and test. An '
+    'interrupted run continues where it stopped.',
+    'liuzhou': 'Like folder, with the seven classes of LiuZhou. The configs in configs/depthseg '
+    'read the dataset.',
+    'arctic': 'Like folder, for one season at a time, each in its own folder (--out '
+    'data/arctic/winter). The classes are not published, so you list them yourself. Use the same '
+    'list for all seasons.',
 }
 _EXAMPLES = {
     'folder': '%(prog)s --images rgb --labels masks --classes classes.txt --out data/north '
@@ -32,23 +33,25 @@ def add_parsers(datasets) -> None:
     folder.add_argument(
         '--classes',
         metavar='FILE',
-        help='what the labels mean, one class per line: name; name VALUE; or name RED GREEN BLUE. '
-        'The name ignore is for pixels that do not count; the value 255 does not count unless a '
-        'line has it. Without labels: the classes that will be predicted',
+        help='list of the classes, one per line: NAME, NAME VALUE, or NAME RED GREEN BLUE. The '
+        'name ignore is for pixels that do not count. The value 255 does not count unless a line '
+        'has it. Without labels: the classes that will be predicted',
     )
-    text = 'name of the city, sensor or season, for separate figures of each'
+    text = 'name of the city, sensor or season, to report scores for each'
     folder.add_argument('--domain', help=text)
     folder.set_defaults(call=lambda args: _cut(args, _listed_classes(args)))
 
-    liuzhou = _add_parser(datasets, 'liuzhou', 'LiuZhou, in whatever layout you have it')
-    text = 'value of cropland, the first class; with 1, 0 is not a class'
+    liuzhou = _add_parser(datasets, 'liuzhou', 'LiuZhou, in any layout')
+    text = 'value of cropland, which is the first class; with 1, the value 0 is not a class'
     liuzhou.add_argument('--first-label', type=int, choices=[0, 1], default=0, help=text)
     liuzhou.set_defaults(call=_cut_liuzhou, domain=None)
 
     arctic = _add_parser(datasets, 'arctic', 'Arctic scenes, season by season')
-    text = 'what the labels mean, as for folder'
+    text = 'list of the classes, as for folder'
     arctic.add_argument('--classes', metavar='FILE', required=True, help=text)
-    arctic.add_argument('--season', dest='domain', required=True, help='the domain: winter')
+    arctic.add_argument(
+        '--season', dest='domain', required=True, help='name of the domain, such as winter'
+    )
     arctic.set_defaults(call=lambda args: _cut(args, _listed_classes(args)))
 
 
@@ -63,40 +66,40 @@ def _add_parser(datasets, name: str, title: str) -> ArgumentParser:
 
 def _add_files(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    text = 'PNG, JPEG or TIFF, also in sub-folders'
+    text = 'folder of the images (PNG, JPEG or TIFF, also in sub-folders)'
     add('--images', required=True, type=Path, metavar='DIR', help=text)
-    text = 'label pictures of the same names, or a file of polygons (.gpkg, .geojson)'
+    text = 'folder of label images with the same names, or a file of polygons (.gpkg, .geojson)'
     add('--labels', type=Path, metavar='DIR', help=text)
-    text = 'with polygons: attribute that holds the class, by its name or its value'
+    text = 'attribute of the polygons with the name or the value of the class'
     add('--class-field', metavar='NAME', help=text)
     add(
         '--depth',
         type=Path,
         metavar='DIR',
-        help='depth maps (PNG) or heights (TIFF) of the same names; without them, depthda depth '
-        'can make maps of the images that are written',
+        help='folder of depth maps (PNG) or heights (TIFF) with the same names; without it, the '
+        'command depthda depth can make maps of the images that are written',
     )
     add('--out', required=True, metavar='DIR', help='folder to write')
     for kind, sample in (('image', '_RGB.tif'), ('label', '_label.tif'), ('depth', '_dsm.tif')):
         add(
             f'--{kind}-suffix',
             metavar='END',
-            help=f'end of the file names, where the names differ ({sample}; an end that begins '
-            f'with - needs an equals sign, --{kind}-suffix=-x.tif); the rest of the name pairs '
-            'the files',
+            help=f'end of the file names if it differs between the files of an image, such as '
+            f'{sample}; files are paired by the part before it (if the end begins with -, write '
+            f'--{kind}-suffix=-x.tif)',
         )
     add(
         '--replace',
         action='store_true',
         help='remove from --out the tiles of other images or settings, and the depth maps made '
-        'from them; without it such a folder is left as it is',
+        'from them; without this option, such a folder is not changed',
     )
-    add('--workers', type=int, default=1, help='processes')
+    add('--workers', type=int, default=1, help='number of processes')
 
 
 def _add_image_options(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add('--tile', type=int, help='side of a tile (default: images stay whole)')
+    add('--tile', type=int, help='side of a tile (default: images are not cut)')
     add_stride(parser)
     add(
         '--bands',
@@ -104,16 +107,16 @@ def _add_image_options(parser: ArgumentParser) -> None:
         type=int,
         action=TupleAction,
         metavar='N',
-        help='bands to keep, counted from 1: red, green and blue first (4 1 2: IRRG of RGBIR; 1 2 '
-        '3 4: all four, written as GeoTIFF); needed where an image does not have one or three',
+        help='bands to keep, counted from 1, with red, green and blue first (4 1 2: IRRG of RGBIR; '
+        '1 2 3 4: all four, written as GeoTIFF); needed unless images have one or three bands',
     )
-    text = 'input values mapped to 0 and 255, of images with more than 8 bits'
+    text = 'input values mapped to 0 and 255, if images do not have 8 bits'
     add_range(parser, '--stretch', text)
     add(
         '--keep-values',
         action='store_true',
-        help='keep images of 16 bits as they are, as GeoTIFF; mean and std of the model are then '
-        'in their units',
+        help='keep the values of 16-bit images and write GeoTIFFs; mean and std of the model must '
+        'then be in the units of the images',
     )
     add_nearest_colour(parser)
 
@@ -123,8 +126,8 @@ def add_stride(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--stride',
         type=int,
-        help='distance from tile to tile (default: the side of a tile); the last tile of a row is '
-        'moved back so that it ends with the image',
+        help='distance between the starts of neighbouring tiles (default: the side of a tile); the '
+        'last tile of a row is moved back so that it ends with the image',
     )
 
 
@@ -133,32 +136,35 @@ def add_nearest_colour(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--nearest-colour',
         action='store_true',
-        help='give labels in a colour without a class the class of the nearest colour; otherwise '
-        'they are an error',
+        help='assign the class of the nearest colour to labels in a colour without a class; '
+        'otherwise they are an error',
     )
 
 
 def _add_depth_options(parser: ArgumentParser) -> None:
     text = 'heights that become depth 0 and 1 (default: lowest and highest of all)'
     add_range(parser, '--depth-range', text)
-    text = 'resample heights on another grid to that of their image, by the georeferences'
+    text = 'resample heights on another grid to the grid of their image, by the georeferences'
     parser.add_argument('--warp-depth', dest='warp', action='store_true', help=text)
-    text = 'folder of the maps'
+    text = 'name of the folder for the maps'
     parser.add_argument('--depth-name', default='depth', metavar='NAME', help=text)
 
 
 def _add_split_options(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    text = 'train=0.7 val=0.1 test=0.2, or train=train.txt val=val.txt with one name per line'
+    text = (
+        'splits by share or by lists: train=0.7 val=0.1 test=0.2, or train=train.txt val=val.txt '
+    )
+    text += 'with one name per line'
     add('--split', nargs='+', metavar='NAME=PART', help=text)
     add(
         '--split-by',
         choices=['image', 'block'],
         default='image',
-        help='image: at random, with the tiles of an image together; block: cut the area '
-        'across its longer side, on the map where all images are georeferenced',
+        help='image: at random, with the tiles of an image together; block: cut the area across '
+        'its longer side, on the map if all images are georeferenced',
     )
-    add('--seed', type=int, help='seed of the random --split (default: 0)')
+    add('--seed', type=int, help='seed of a --split at random (default: 0)')
 
 
 def _listed_classes(args: Namespace):
@@ -177,7 +183,7 @@ def _cut_liuzhou(args: Namespace) -> int:
 
 
 def _cut(args: Namespace, classes) -> int:
-    """Cut with a progress bar and print what there is now."""
+    """Cut with a progress bar, and print a report."""
     from depthda.preparation.folder import FolderSettings, prepare_folder
     from depthda.preparation.report import describe_folder
     from depthda.preparation.scene import Cut
@@ -186,11 +192,19 @@ def _cut(args: Namespace, classes) -> int:
 
     if args.stride is None:
         args.stride = args.tile
-    how = ('tile', 'stride', 'bands', 'stretch', 'keep_values', 'nearest_colour', 'depth_range')
+    cut_options = (
+        'tile',
+        'stride',
+        'bands',
+        'stretch',
+        'keep_values',
+        'nearest_colour',
+        'depth_range',
+    )
     files = ('images', 'labels', 'depth', 'image_suffix', 'label_suffix', 'depth_suffix')
     settings = FolderSettings(
         **picked(args, *files, 'domain'),
-        cut=Cut(**picked(args, *how, 'warp', 'depth_name', 'class_field'), classes=classes),
+        cut=Cut(**picked(args, *cut_options, 'warp', 'depth_name', 'class_field'), classes=classes),
         splits=read_splits(args.split, args.split_by, args.seed),
     )
     with progress_bars() as show:

@@ -1,7 +1,7 @@
 """Record the scores of a submission on the challenge server in the row of its table.
 
 A row of the server protocol stops at "awaiting score", with a checked zip in the folder of its run.
-Upload the zip, then pass the IoU of each class that the server reports, in per cent.
+Upload the zip, then pass the IoU that the server reports for each class, in per cent.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -20,13 +20,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('table', help='table file (configs/tables/*.py)')
     add('row', help='name of the row')
     add('seed', type=int, help='seed of the run')
-    text = 'one value per class, in the order of the classes, or as NAME=VALUE'
+    text = 'IoU of each class, in the order of the classes or as NAME=VALUE'
     add('--scores', nargs='+', required=True, metavar='IOU', help=text)
-    text = 'mean that the server reports, which must fit the scores (default: their mean)'
+    text = 'mean that the server reports, which must agree with --scores (default: their mean)'
     add('--miou', type=float, help=text)
-    add('--world', type=int, help='seed of the synthetic dataset, if there are several')
+    add('--world', type=int, help='seed of the synthetic dataset, if the table has several')
     add('--out', help='folder of the runs (default: work_dirs/tables, or …-smoke)')
-    add('--replace', action='store_true', help='overwrite scores recorded before')
+    add('--replace', action='store_true', help='overwrite scores that were recorded before')
     add('--smoke', action='store_true', help='the run was made with --smoke')
 
 

@@ -13,11 +13,11 @@ EXAMPLES = (
 
 def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    text = 'folder with metrics.json (which a test writes), or a folder of such folders'
+    text = 'folder with the metrics.json of a test, or a folder of such folders'
     add('runs', nargs='+', metavar='RUN', help=text)
     add('--names', nargs='+', metavar='NAME', help='names of the runs on the page')
-    add('--out', default='report.html', metavar='FILE', help='the page')
-    add('--tiles', type=int, default=4, metavar='N', help='number of tiles under each heading')
+    add('--out', default='report.html', metavar='FILE', help='file of the page')
+    add('--tiles', type=int, default=4, metavar='N', help='number of tiles below each heading')
     add('--title', help='heading of the page (default: the names of the runs)')
 
 
@@ -32,8 +32,8 @@ def run(args: Namespace) -> None:
     notes = list(page.missing)
     if page.size > HEAVY:
         notes.append(
-            f'{page.path} is larger than {HEAVY / 1e6:.0f} MB, too much for most mail servers: '
-            f'--tiles {max(args.tiles // 2, 0)} makes it smaller.'
+            f'{page.path} is larger than {HEAVY / 1e6:.0f} MB, which is too much for most mail '
+            f'servers: use --tiles {max(args.tiles // 2, 0)} to make it smaller.'
         )
     for sentence in notes:
         print(f'note: {sentence}', file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Run the unfinished rows of tables of experiments, then write the tables with the paper's scores.
+"""Run the unfinished rows of experiment tables, then write the tables with the paper's scores.
 
 You can stop the command at any time and start it again: finished runs are not repeated, and stopped
 runs continue. With a config instead of a table, --vary runs a sweep.
@@ -33,20 +33,21 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--out', help='folder of the runs (default: work_dirs/tables, or …-smoke)')
     add('--only', nargs='+', metavar='ROW', help='names of the rows to run')
     add('--seeds', nargs='+', type=int, help='seeds to use instead of those of the table')
-    text = 'seeds of the synthetic dataset to use instead of those of the table'
+    text = 'seeds of the synthetic datasets to use instead of those of the table'
     add('--worlds', nargs='+', type=int, help=text)
-    text = 'for a config: one row for each combination of these values'
+    text = 'with a config: run one row for each combination of these values'
     add('--vary', nargs='+', default=[], metavar='KEY=V,V', help=text)
-    add('--gpus', nargs='+', default=[], metavar='ID', help='devices to use: 0 1 or 0,1')
+    add('--gpus', nargs='+', default=[], metavar='ID', help='devices to use, such as 0 1 or 0,1')
     add('--jobs', type=int, help='number of runs at a time (default: one for each device)')
-    text = 'run share I of N, to divide a table among N machines: --shard 2/3'
+    text = 'run share I of N, to divide a table among N machines, such as 2/3'
     add('--shard', metavar='I/N', help=text)
-    text = 'begin no run that would end later, judged by finished runs; one of each row comes first'
+    text = 'time limit: start no run that would end later, judging by finished runs; one run of '
+    text += 'each row comes first'
     add('--hours', type=float, metavar='H', help=text)
     add('--dry-run', action='store_true', help='only list what would run')
-    text = 'run tiny models on a tiny synthetic dataset; only build the real models, without memory'
+    text = 'run tiny models on a tiny synthetic dataset, and build the real models without memory'
     add('--smoke', action='store_true', help=text)
-    text = 'only write the table, from the finished runs'
+    text = 'only write the table of the finished runs'
     add('--report', action='store_true', help=text)
     text = 'write results/TABLE/ROW_NAME.json for each complete row, for a pull request'
     add('--contribute', metavar='NAME', help=text)
@@ -68,7 +69,7 @@ def _run_tables(args: Namespace) -> int:
     try:
         for table in args.tables or _all_tables(args):
             failed += run_table(table, out, **picked(args, *names))
-            if args.hours is not None:  # of all tables together
+            if args.hours is not None:  # for all tables together
                 args.hours = max(0.0, end - time.monotonic() / 3600)
     finally:  # even if a later table raises an error
         say_failed(failed)

@@ -11,30 +11,30 @@ EXAMPLES = (
 
 def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add('out', help='folder to write; must not exist yet or be empty')
-    add('--world', default='v1', help='frozen version of the generator')
+    add('out', help='folder to write, which must be new or empty')
+    add('--world', default='v1', help='version of the generator, which never changes')
     text = 'domains to write; the first is the reference of --gap'
     add('--domains', nargs='+', default=['urban', 'rural'], metavar='NAME', help=text)
     for split, count in (('train', 200), ('val', 40), ('test', 60)):
-        add(f'--{split}', type=int, default=count, help='tiles per domain')
-    add('--size', type=int, default=256, help='side of a tile')
-    add('--seed', type=int, default=0, help='each seed is another world')
+        add(f'--{split}', type=int, default=count, help='number of tiles per domain')
+    add('--size', type=int, default=256, help='side of a tile in pixels')
+    add('--seed', type=int, default=0, help='seed of the world')
     add(
         '--gap',
         nargs='*',
         metavar='PART',
-        help='parts in which the domains differ: layout, geometry, resolution, appearance, depth '
-        '(default: all); in other parts, all domains are like the first',
+        help='aspects in which the domains differ: layout, geometry, resolution, appearance, depth '
+        '(default: all); in all other aspects, the domains are like the first',
     )
     text = 'quality of relative depth: 1 is the true height, 0 is noise (default: as in the world)'
     add('--fidelity', type=float, help=text)
     add('--null', action='store_true', help='use height and depth of unrelated tiles')
     extra = parser.add_mutually_exclusive_group().add_argument
-    text = 'write images as GeoTIFFs of four bands, the fourth of which is near infrared'
+    text = 'write images as GeoTIFFs of four bands; the fourth is near infrared'
     extra('--near-infrared', dest='bands', action='store_const', const='near-infrared', help=text)
     text = 'write images as GeoTIFFs of six bands: R, G, B on two dates, for pretraining'
     extra('--two-dates', dest='bands', action='store_const', const='two-dates', help=text)
-    add('--jobs', type=int, default=1, help='processes; the result is the same')
+    add('--jobs', type=int, default=1, help='number of processes, which does not affect the result')
 
 
 def run(args: Namespace) -> None:

@@ -4,7 +4,7 @@ A submission is a zip of 8-bit greyscale PNGs of 1024×1024 pixels with values 0
 test images (4191.png …), without folders or other files. Upload it at
   uda  one target domain in a zip   https://www.codabench.org/competitions/13037
   seg  both domains in one zip      https://www.codabench.org/competitions/13030
-(CodaLab has taken no LoveDA submissions since 2025-12-31.)
+(CodaLab has not accepted LoveDA submissions since 2025-12-31.)
 """
 
 import sys
@@ -29,16 +29,16 @@ def add_arguments(parser: ArgumentParser) -> None:
     common.add_argument(
         '--against',
         metavar='DIR',
-        help='for a dataset other than LoveDA: the folder of its test images, whose names and '
-        'sizes the zip must match; with --track seg the root of a folder tree like that of LoveDA',
+        help='for a dataset other than LoveDA: folder of its test images, whose names and sizes '
+        'the zip must match; with --track seg, the root of a folder tree like that of LoveDA',
     )
     actions = parser.add_subparsers(dest='action', required=True)
     settings = dict(parents=[common], formatter_class=parser.formatter_class)
     pack = actions.add_parser('pack', help='make a zip and check it', **settings)
     pack.add_argument('pred_dir', metavar='PRED_DIR', help='folder of predictions (PNG)')
-    pack.add_argument('--out', required=True, metavar='ZIP', help='the zip to write')
+    pack.add_argument('--out', required=True, metavar='ZIP', help='zip to write')
     check = actions.add_parser('check', help='check a zip', **settings)
-    check.add_argument('zip', metavar='ZIP', help='the zip to check')
+    check.add_argument('zip', metavar='ZIP', help='zip to check')
 
 
 def run(args: Namespace) -> int:

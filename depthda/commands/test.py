@@ -21,8 +21,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add(
         '--predictions',
         metavar='DIR',
-        help='instead of testing a checkpoint, score the index maps of any other program in DIR; '
-        'they are named like the test images (2-D PNG or TIFF, classes from 0 on)',
+        help='instead of testing a checkpoint, score index maps that another program wrote to DIR; '
+        'they must be named like the test images (2-D PNG or TIFF, classes numbered from 0)',
     )
     add('--out', metavar='DIR', help='write predicted index maps (PNG) to this folder')
     add('--show-dir', metavar='DIR', help='write predictions in colour to this folder')
@@ -43,7 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     if (args.checkpoint is None) == (args.predictions is None):
-        raise UserError('give either a checkpoint to test, or --predictions DIR to score.')
+        raise UserError('pass either a checkpoint to test, or --predictions DIR to score.')
     if args.predictions:
         return _score_predictions(args)
     if args.depth:
@@ -58,8 +58,8 @@ def _score_predictions(args: Namespace) -> None:
     from depthda.engine.score_predictions import score_predictions
 
     needs_model = ('out', 'save_depth', 'submission', 'against', 'tta', 'depth')
-    if given := [name for name in needs_model if getattr(args, name)]:
-        options = ', '.join(f'--{name.replace("_", "-")}' for name in given)
+    if refused := [name for name in needs_model if getattr(args, name)]:
+        options = ', '.join(f'--{name.replace("_", "-")}' for name in refused)
         raise UserError(f'--predictions scores existing maps: leave out {options}.')
     if args.launcher != 'none':
         raise UserError('--predictions runs in one process: leave out --launcher.')
@@ -73,7 +73,7 @@ def _test_depth(args: Namespace) -> None:
 
     if any(picked(args, *_OUTPUTS, 'against').values()):
         options = '--out, --show-dir, --save-depth, --submission, --against'
-        raise UserError(f'--depth tests several times: leave out {options}.')
+        raise UserError(f'--depth runs several tests: leave out {options}.')
     warn('--depth will be removed: use the command depthda audit instead.')
-    given = picked(args, 'work_dir', 'tta', 'cfg_options', 'launcher')
-    audit(args.config, args.checkpoint, kinds=args.depth, command=args.typed, **given)
+    run_options = picked(args, 'work_dir', 'tta', 'cfg_options', 'launcher')
+    audit(args.config, args.checkpoint, kinds=args.depth, command=args.typed, **run_options)

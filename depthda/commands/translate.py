@@ -1,4 +1,4 @@
-"""Translate a labelled dataset into the style and the pixel size of another domain."""
+"""Translate a labelled dataset to the style and the pixel size of another domain."""
 
 from argparse import ArgumentParser, Namespace
 
@@ -14,7 +14,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_config(parser)
     add = parser.add_argument
     add('checkpoint', help='checkpoint file (.pth) of its training, or its work dir')
-    add('--out', required=True, metavar='DIR', help='folder of the new dataset')
+    add('--out', required=True, metavar='DIR', help='folder for the new dataset')
     add('--batch-size', type=int, default=4, metavar='N', help='number of tiles at a time')
     text = 'how several processes were started (torchrun: pytorch); they share the tiles'
     add_launcher(parser, text=text)

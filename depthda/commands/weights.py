@@ -1,4 +1,4 @@
-"""Download the pretrained weights that a config needs, for training without a network.
+"""Download the pretrained weights that a config needs, to train without internet access.
 
 Weights from the Hugging Face hub go to DIR/huggingface, others to DIR/torch, and the command prints
 the environment variables with which training finds them. Without --dir, they go to the default
@@ -34,12 +34,12 @@ def run(args: Namespace) -> None:
     from depthda.engine.prepare import load_config
     from depthda.engine.pretrained import fetch, pretrained_weights
 
-    found = {}
+    all_weights = {}
     for config in args.configs:
-        found |= dict.fromkeys(pretrained_weights(load_config(config, args.cfg_options)))
-    for weights in found:
+        all_weights |= dict.fromkeys(pretrained_weights(load_config(config, args.cfg_options)))
+    for weights in all_weights:
         print(f'{weights}: {fetch(weights)}', flush=True)
-    if not found:
+    if not all_weights:
         print('nothing to download: the config names no pretrained weights')
     elif environment:
         settings = ' '.join(f'{name}={value}' for name, value in environment.items())

@@ -34,7 +34,13 @@ from depthda.engine.prepare import (
     use_amp,
 )
 from depthda.engine.resume import Start, find_start
-from depthda.engine.run_end import BegunHook, left_as_it_was, logged_end, logged_errors, lost_files
+from depthda.engine.run_end import (
+    BegunHook,
+    explained_removals,
+    logged_end,
+    logged_errors,
+    removed_on_mistake,
+)
 from depthda.engine.summary import SummaryHook
 from depthda.errors import UserError
 from depthda.evaluation.segmentation_metric import SegmentationMetric
@@ -61,12 +67,12 @@ def train(
     """
     cfg, start = _load(config, work_dir, resume, amp, cfg_options, launcher)
     if start.finished:
-        show(f'nothing to do: {start.checkpoint} is at the last iteration')
+        show(f'nothing to do: {start.checkpoint} is already at the last iteration')
         return None
     lock = nullcontext()
     if is_first_process(launcher):
         # The lock has a name of its own, because a table's worker has already locked the folder.
-        advice = 'wait until it ends, or give this training a --work-dir of its own'
+        advice = 'wait until it ends, or use another --work-dir for this training'
         lock = own_folder(Path(cfg.work_dir), '.training.lock', advice)
     with lock:
         return _train(cfg, start, StartCheck())
@@ -110,7 +116,7 @@ def _train(cfg: Config, start: Start, check: StartCheck) -> Runner:
         if start.resumed:
             # Every weight comes from the checkpoint, so the pretrained ones are not loaded.
             model.is_init = True
-        with logged_end(runner), lost_files(cfg.work_dir, check):
+        with logged_end(runner), explained_removals(cfg.work_dir, check):
             runner.train()
     return runner
 
@@ -126,9 +132,9 @@ def add_needed_hooks(runner: Runner, model: nn.Module) -> None:
         CollapseHook: pseudo is not None,
         ClassThresholdHook: isinstance(pseudo, ClassPortion),
     }
-    for kind, is_needed in needed.items():
-        if is_needed and not any(isinstance(hook, kind) for hook in runner.hooks):
-            runner.register_hook(kind())
+    for hook_class, is_needed in needed.items():
+        if is_needed and not any(isinstance(hook, hook_class) for hook in runner.hooks):
+            runner.register_hook(hook_class())
 
 
 def test(
@@ -149,7 +155,7 @@ def test(
     The arguments are the options of ``depthda test``.
     """
     if against and not submission:
-        raise UserError('--against names what a zip is checked against: add --submission FILE.zip.')
+        raise UserError('--against is used only to check a zip: add --submission FILE.zip.')
     cfg = load_test_config(config, cfg_options)
     prepare(cfg, config, work_dir, launcher)
     check_outputs(cfg, out=out, show_dir=show_dir, save_depth=save_depth)
@@ -159,17 +165,17 @@ def test(
     add_outputs(cfg, tta, out, show_dir, save_depth)
     start, begun, started = Start(str(checkpoint)), BegunHook(), time.time()
 
-    with quiet_console(), left_as_it_was(cfg, begun), logged_errors(), build_mistakes(cfg):
-        runner = _build_runner(cfg, start, dump=not _is_of_a_training(cfg))
+    with quiet_console(), removed_on_mistake(cfg, begun), logged_errors(), build_mistakes(cfg):
+        runner = _build_runner(cfg, start, dump=not _holds_training(cfg))
         runner.register_hook(begun)
         dataset = runner.test_loop.dataloader.dataset
         packing = submission and outcome.foresee_zip(config, dataset, out, submission, against)
         notes += [*data_check.data_warnings(cfg), *outcome.other_maps(out, dataset)]
         runner.register_hook(SummaryHook(start, notes))
-        with lost_files(cfg.work_dir, begun):
+        with explained_removals(cfg.work_dir, begun):
             scores = runner.test()
     metrics = runner.test_loop.evaluator.metrics
-    metric = next((each for each in metrics if isinstance(each, SegmentationMetric)), None)
+    metric = next((item for item in metrics if isinstance(item, SegmentationMetric)), None)
     about = outcome.describe_checkpoint(checkpoint, dataset, tta)
     results = outcome.describe_test(config, cfg_options, about, scores, metric, started)
     if is_main_process():
@@ -186,8 +192,8 @@ def _check_test(cfg: Config, config: str | Path, checkpoint: str) -> list[str]:
     """Refuse a config and a checkpoint that cannot be tested; return the warnings about them."""
     if cfg.get('test_dataloader') is None:
         raise UserError(
-            f'{config} has no test_dataloader: it trains a model that is used otherwise (a '
-            'translation by depthda translate).'
+            f'{config} has no test_dataloader: if it trains a translation, use depthda translate, '
+            'and otherwise add a test_dataloader.'
         )
     data_check.check_classes(cfg)
     check_bands(cfg)
@@ -199,7 +205,7 @@ def _check_test(cfg: Config, config: str | Path, checkpoint: str) -> list[str]:
     return [*test_warnings(cfg, checkpoint), *file_warnings(cfg, 'test')]
 
 
-def _is_of_a_training(cfg: Config) -> bool:
+def _holds_training(cfg: Config) -> bool:
     """Return whether the work dir holds the config and checkpoints of a training."""
     dumped = Path(cfg.work_dir, Path(cfg.filename).name).is_file()
     return dumped and latest_checkpoint(cfg.work_dir) is not None
@@ -216,11 +222,11 @@ def _build_runner(cfg: Config, start: Start, dump: bool = True) -> Runner:
     cfg.resume = False
     _await_a_new_name()
     global _last_name
-    kind = runner_class(cfg)
+    runner_type = runner_class(cfg)
     if not dump:
-        kind.dump_config = lambda runner: None
+        runner_type.dump_config = lambda runner: None
     try:
-        runner = kind.from_cfg(cfg)
+        runner = runner_type.from_cfg(cfg)
         _last_name = runner.timestamp
     except Exception:
         # A failed run has used a name, too, and the next run must not use the same.

@@ -37,11 +37,13 @@ def apply_overrides(cfg: Config, options: dict[str, Any]) -> None:
             value = _converted('.'.join(parts), _lookup(cfg, parts), value)
         if (top := parts[0]) not in READ_AFTER_PARSING:
             if top not in cfg:
-                raise UserError(f"nothing reads '{top}', so adding it would have no effect.")
+                raise UserError(
+                    f"nothing reads '{top}', so adding it would have no effect: leave it out."
+                )
             uses = [path for path, used in read_nodes(cfg) if used == cfg[top]]
             raise UserError(
-                f"'{top}' is only a name inside the config file, and overriding it would change "
-                f'nothing{describe_uses(uses, "override")}.'
+                f"overriding '{top}' would have no effect, because the config file has already "
+                f'used its value{describe_uses(uses, "override")}.'
             )
         _assign(cfg, parts, value)
 
@@ -49,10 +51,10 @@ def apply_overrides(cfg: Config, options: dict[str, Any]) -> None:
 def describe_uses(uses: list[str], verb: str) -> str:
     """Return the end of a message about a name whose value was copied to the keys ``uses``.
 
-    It says which of these keys to change instead.
+    The text says which of these keys to change instead.
     """
     if not uses:
-        return f'; {verb} the key that uses it'
+        return f': {verb} the key that uses it'
     uses = sorted(uses, key=lambda path: path.count('.'))  # parents before their children
     return f': {verb} {", ".join(uses[:4])}{", …" if len(uses) > 4 else ""}'
 
@@ -110,8 +112,8 @@ def _converted(key: str, old: Any, new: Any) -> Any:
     """Convert ``new`` to a type that the command line cannot express: tuple, or ``1e3`` as int."""
     if isinstance(new, str) and isinstance(old, (int, float, list, tuple, dict)):
         raise UserError(
-            f"'{key}' has type {type(old).__name__} in the config (now {old!r}), so it cannot be "
-            f'set to the text {new!r}.'
+            f"'{key}' has type {type(old).__name__} in the config (its value is {old!r}), so it "
+            f'cannot be set to the text {new!r}.'
         )
     if isinstance(old, tuple) and isinstance(new, list):
         return tuple(new)
@@ -123,9 +125,9 @@ def all_nodes(node: Any, path: str = '') -> Iterator[tuple[str, Any]]:
     if isinstance(node, (list, tuple)):
         node = dict(enumerate(node))
     for key, value in node.items() if isinstance(node, (dict, Config)) else ():
-        here = f'{path}.{key}' if path else str(key)
-        yield here, value
-        yield from all_nodes(value, here)
+        dotted_key = f'{path}.{key}' if path else str(key)
+        yield dotted_key, value
+        yield from all_nodes(value, dotted_key)
 
 
 def read_nodes(cfg: Config | dict) -> list[tuple[str, Any]]:

@@ -26,17 +26,17 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     path = current_path(path)
     if path.is_dir():
         raise UserError(
-            f'{path} is a folder: give a config file (.py), such as those that depthda configs '
-            'lists.'
+            f'{path} is a folder: name a config file (.py), such as one of those that depthda '
+            'configs lists.'
         )
     if not path.is_file():
-        there = sorted(p.name for p in path.parent.glob('*.py')) if path.parent.is_dir() else []
-        near = get_close_matches(path.name, there, n=5, cutoff=0)
-        hint = f'; in {path.parent} there are {", ".join(near)}' if near else ''
+        names = sorted(p.name for p in path.parent.glob('*.py')) if path.parent.is_dir() else []
+        near = get_close_matches(path.name, names, n=5, cutoff=0)
+        hint = f': the most similar names in {path.parent} are {", ".join(near)}' if near else ''
         raise UserError(f'there is no config file {path}{hint}.')
     if path.suffix not in ('.py', '.json', '.yaml', '.yml'):
         raise UserError(
-            f'{path} is not a config file: give the .py config first, and a checkpoint after it.'
+            f'{path} is not a config file: name the config (.py) first, then the checkpoint.'
         )
     cfg = read_config(path)
     with renamed_bases():
@@ -91,14 +91,14 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
 
 def _keep_config(config: Path, work_dir: Path) -> None:
     """Refuse to overwrite the user's config with the complete one that a run writes."""
-    written = work_dir / config.name
-    if not (written.is_file() and written.samefile(current_path(config))):
+    dumped = work_dir / config.name
+    if not (dumped.is_file() and dumped.samefile(current_path(config))):
         return
     # A config that a run wrote has no comment and no base, and may be run again in its folder.
-    if re.search(r'^\s*#|^_base_\b', written.read_text(encoding='utf-8'), re.MULTILINE):
+    if re.search(r'^\s*#|^_base_\b', dumped.read_text(encoding='utf-8'), re.MULTILINE):
         raise UserError(
-            f'--work-dir {work_dir} is the folder of {config}, which the complete config of the '
-            'run would overwrite: give another --work-dir.'
+            f'--work-dir {work_dir} contains {config}, and the run would overwrite that file with '
+            'its complete config: use another --work-dir.'
         )
 
 
@@ -113,8 +113,8 @@ def use_amp(cfg: Config) -> None:
             part.type = 'AutocastOptimWrapper'
         elif kind not in ('AutocastOptimWrapper', 'AmpOptimWrapper'):
             raise UserError(
-                f"--amp knows how to change optim_wrapper type 'OptimWrapper', not '{kind}'; name "
-                'the mixed-precision wrapper in the config instead.'
+                f"--amp can replace an optim_wrapper of type 'OptimWrapper', but not '{kind}': set "
+                'a mixed-precision wrapper in the config instead.'
             )
 
 
@@ -123,7 +123,8 @@ def use_tta(cfg: Config) -> None:
     for key, base in (('tta_model', 'default_runtime.py'), ('tta_pipeline', 'datasets/')):
         if cfg.get(key) is None:
             raise UserError(
-                f'--tta needs {key}, and the config does not set it: see configs/_base_/{base}.'
+                f'--tta needs {key}, which the config does not set: add it as in '
+                f'configs/_base_/{base}.'
             )
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
     cfg.tta_model.module = cfg.model
@@ -136,11 +137,13 @@ def add_outputs(
     """Let a test write maps to these folders; refuse a test with neither maps nor scores."""
     if save_depth and cfg.model.get('depth_decoder') is None:
         raise UserError(
-            f'--save-depth: {cfg.model.type} of this config predicts no depth; it takes a DepthSeg '
-            'with a depth_decoder.'
+            f'--save-depth: the {cfg.model.type} of this config does not predict depth: use a '
+            'DepthSeg with a depth_decoder, or leave out --save-depth.'
         )
     if save_depth and tta:
-        raise UserError('--tta averages class scores only: leave out --tta or --save-depth.')
+        raise UserError(
+            '--tta averages class scores, but not depth: leave out --tta or --save-depth.'
+        )
     if save_depth:
         cfg.model.keep_depth = True
     if tta:
@@ -151,7 +154,7 @@ def add_outputs(
         evaluators.append(dict(type='PredictionWriter', **folders))
     if not evaluators:
         raise UserError(
-            'the test images of this config have no labels to score: give --submission FILE.zip, '
-            '--out DIR, --show-dir DIR or --save-depth DIR.'
+            'the test images of this config have no labels, so there are no scores: add '
+            '--submission FILE.zip, --out DIR, --show-dir DIR or --save-depth DIR.'
         )
     cfg.test_evaluator = evaluators

@@ -11,7 +11,7 @@ import numpy as np
 from depthda.checkpoints.loading import file_hash, read_meta
 from depthda.console import show
 from depthda.engine.summary import data_line
-from depthda.errors import UserError, few
+from depthda.errors import UserError, few, many
 from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.evaluation.submission import check_names, pack
 from depthda.evaluation.submission_target import official_names
@@ -92,9 +92,9 @@ def foresee_zip(
     names, official = _file_names(dataset), official_names('Rural') | official_names('Urban')
     if against is None and official.isdisjoint(names):
         raise UserError(
-            f'--submission: {config} tests {data_line(dataset)}, and none of them is a test image '
-            'of LoveDA: use a config with -server in its name, or give the folder of the test '
-            'images with --against DIR.'
+            f'--submission: {config} tests {data_line(dataset)}, none of which is a test image of '
+            'LoveDA: use a config with -server in its name, or name the folder of the test images '
+            'with --against DIR.'
         )
     domains = getattr(dataset, 'domains', None) or [getattr(dataset, 'domain', None)]
     track = 'seg' if len(domains) > 1 else 'uda'
@@ -111,9 +111,10 @@ def foresee_zip(
 
 def other_maps(out: str | None, dataset: Any) -> Iterator[str]:
     """Yield a warning if the folder ``out`` holds maps of images that the test does not predict."""
-    found = {path.name for path in Path(out).glob('*.png')} if out else set()
-    if found and (others := sorted(found - set(_file_names(dataset)))):
+    existing = {path.name for path in Path(out).glob('*.png')} if out else set()
+    if existing and (others := sorted(existing - set(_file_names(dataset)))):
         yield (
-            f'--out {out} holds {len(others)} PNG of images that this test does not predict '
-            f'({few(others)}): give another folder to keep the maps of this test apart.'
+            f'--out {out} already contains {many(len(others), "PNG file")} of images that this '
+            f'test does not predict ({few(others)}): use another folder to keep the maps of this '
+            'test separate.'
         )

@@ -37,37 +37,37 @@ def find_start(cfg: Config, resume: bool) -> Start:
       mmengine. Without ``load_from``, it continues from the last checkpoint of the work dir.
     - Otherwise it starts from the weights of ``load_from``, if that is given.
     """
-    given, own = cfg.get('load_from'), loading.latest_checkpoint(cfg.work_dir)
-    if given is not None:
-        loading.check_is_checkpoint(given)
+    load_from, last = cfg.get('load_from'), loading.latest_checkpoint(cfg.work_dir)
+    if load_from is not None:
+        loading.check_is_checkpoint(load_from)
     in_config = bool(cfg.get('resume'))
-    if in_config and given and not (resume and own):
-        return _resumed(cfg, given)
-    if own and (resume or in_config):
+    if in_config and load_from and not (resume and last):
+        return _resumed(cfg, load_from)
+    if last and (resume or in_config):
         try:
-            return _resumed(cfg, str(own))
+            return _resumed(cfg, str(last))
         except loading.DamagedCheckpointError as error:
-            rest = loading.latest_checkpoint(cfg.work_dir, exclude=own)
-            then = f'continues from {rest.name}' if rest else 'starts at iteration 0'
+            previous = loading.latest_checkpoint(cfg.work_dir, exclude=last)
+            outcome = f'continue from {previous.name}' if previous else 'start at iteration 0'
             raise UserError(
-                f'{own} is damaged or was not written to its end: remove it, and --resume {then}.'
+                f'{last} is damaged or incomplete: remove it, and --resume will {outcome}.'
             ) from error
-    if cfg.get('load_partial') and given is None:
+    if cfg.get('load_partial') and load_from is None:
         raise UserError(
-            'load_partial=True loads what fits of load_from, and load_from is not set: name a '
-            'checkpoint there, or leave load_partial out.'
+            'load_partial=True needs a checkpoint, and load_from is not set: set load_from to a '
+            'checkpoint, or leave out load_partial.'
         )
     if resume or in_config:
-        begin = f'with the weights of {given}' if given else 'at iteration 0'
-        return Start(given, note=f'nothing to resume in {cfg.work_dir}: starting {begin}')
-    if own:
+        begin = f'with the weights of {load_from}' if load_from else 'at iteration 0'
+        return Start(load_from, note=f'nothing to resume in {cfg.work_dir}: starting {begin}')
+    if last:
         return Start(
-            given,
-            note=f'{cfg.work_dir} holds {own.name} of an earlier run, and this run starts anew '
-            'in the same folder: stop it and add --resume to continue the earlier run, or give '
-            'another --work-dir',
+            load_from,
+            note=f'{cfg.work_dir} contains {last.name} of an earlier run, but this run starts from '
+            'the beginning in the same folder: stop it, then add --resume to continue the earlier '
+            'run, or use another --work-dir',
         )
-    return Start(given)
+    return Start(load_from)
 
 
 def _resumed(cfg: Config, path: str) -> Start:
@@ -77,23 +77,23 @@ def _resumed(cfg: Config, path: str) -> Start:
     meta = content.get('meta', {})
     if 'optimizer' not in content or 'iter' not in meta:
         raise UserError(
-            f'{path} holds weights alone, so no run can continue from it: start from it with '
-            'load_from and without resume, or resume from an iter_*.pth.'
+            f'{path} contains only weights, so no run can be resumed from it: leave out resume to '
+            'start from it with load_from, or resume from an iter_*.pth file.'
         )
-    seed, found = (cfg.get('randomness') or {}).get('seed'), meta.get('seed')
+    seed, saved_seed = (cfg.get('randomness') or {}).get('seed'), meta.get('seed')
     # mmengine would only warn of another seed, and continue with the old one.
-    if None not in (seed, found) and seed != found:
+    if None not in (seed, saved_seed) and seed != saved_seed:
         raise UserError(
-            f'{path} is of a run with seed {found}, and this one has randomness.seed={seed}: '
-            f'resume with --cfg-options randomness.seed={found}, or train seed {seed} into '
-            f'another --work-dir than {Path(cfg.work_dir)}.'
+            f'{path} comes from a run with seed {saved_seed}, but this run has '
+            f'randomness.seed={seed}: resume with --cfg-options randomness.seed={saved_seed}, or '
+            f'train with seed {seed} in a --work-dir other than {Path(cfg.work_dir)}.'
         )
     unit = 'epochs' if 'max_epochs' in cfg.train_cfg else 'iters'
     done, last = meta[unit.removesuffix('s')], cfg.train_cfg[f'max_{unit}']
     if done > last:
         raise UserError(
             f'{path} is at {unit.removesuffix("s")} {done}, beyond train_cfg.max_{unit}={last}: '
-            f'raise max_{unit}, or train into another --work-dir.'
+            f'raise max_{unit}, or train in another --work-dir.'
         )
     return Start(path, resumed=True, finished=done == last)
 
@@ -107,11 +107,11 @@ def check_resumed(runner: Runner, checkpoint: dict) -> None:
     path, searches = runner._load_from, (_batch_changes, _scheduler_changes, _optimiser_changes)
     changes = (change for search in searches for change in search(runner, checkpoint))
     if first := next(changes, None):
-        was, now, advice = first
+        old, new, advice = first
         raise UserError(
-            f'{path} is of a run with {was}, which a resumed run keeps, and this one has {now}: '
-            f'resume with {advice}, or start from the weights with load_from={path} in another '
-            '--work-dir.'
+            f'{path} comes from a run with {old}, which a resumed run keeps, but this run has '
+            f'{new}: resume with {advice}, or start from the weights with load_from={path} in '
+            'another --work-dir.'
         )
 
 
@@ -121,10 +121,10 @@ def _batch_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
     if None in (new, old) or new == old:
         return
     processes, now = get_world_size(), str(new)
-    batch_size, rest = divmod(old, processes)
+    batch_size, remainder = divmod(old, processes)
     advice = f'--cfg-options train_dataloader.batch_size={batch_size}'
-    if rest:
-        advice = f'as many processes and the batch_size that make {old}'
+    if remainder:
+        advice = f'a number of processes and a batch_size that together make {old}'
     if processes > 1:
         now += f' ({runner.train_dataloader.batch_size} in each of {processes} processes)'
     yield f'batches of {old} samples', now, advice
@@ -152,11 +152,11 @@ def _scheduler_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
                 yield f'another scheduler in {key}.{number}', kind, f'the {key} of that run'
             if not cfg:
                 continue
-            several = isinstance(cfg, (list, tuple))
-            given, place = (cfg[number], f'{path}.{number}') if several else (cfg, path)
-            for option in dict.fromkeys((*given, 'end')):
+            is_list = isinstance(cfg, (list, tuple))
+            settings, prefix = (cfg[number], f'{path}.{number}') if is_list else (cfg, path)
+            for option in dict.fromkeys((*settings, 'end')):
                 if option in state and not _same(state[option], before[option]):
-                    yield _setting(f'{place}.{option}', state[option], before[option])
+                    yield _setting(f'{prefix}.{option}', state[option], before[option])
 
 
 def _optimiser_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
@@ -166,19 +166,19 @@ def _optimiser_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
         now, saved, cfg = {'': now}, {'': saved}, {'': cfg}
     # Without a scheduler, no initial rate is saved, so a rate that a hook has lowered would look
     # like a changed setting.
-    free = runner.cfg.get('custom_hooks') and not runner.cfg.get('param_scheduler')
+    rate_may_differ = runner.cfg.get('custom_hooks') and not runner.cfg.get('param_scheduler')
     for name, part in now.items():
         key = f'optim_wrapper.{name}.optimizer' if name else 'optim_wrapper.optimizer'
-        given, groups = cfg.get(name, {}).get('optimizer', {}), part.optimizer.param_groups
+        settings, groups = cfg.get(name, {}).get('optimizer', {}), part.optimizer.param_groups
         before = saved.get(name, {}).get('param_groups', [])
-        for option in sorted(given.keys() - {'lr' if free else 'type'}):
+        for option in sorted(settings.keys() - {'lr' if rate_may_differ else 'type'}):
             pairs = [
                 (_began_with(group, option), _began_with(old, option))
                 for group, old in zip(groups, before, strict=False)
             ]
             changed = [pair for pair in pairs if not _same(*pair)]
             # Report a group that has the config's value itself, rather than a multiple of it.
-            changed.sort(key=lambda pair: not _same(pair[0], given[option]))
+            changed.sort(key=lambda pair: not _same(pair[0], settings[option]))
             yield from (_setting(f'{key}.{option}', *pair) for pair in changed[:1])
 
 

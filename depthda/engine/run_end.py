@@ -29,12 +29,12 @@ class BegunHook(Hook):
 
 
 @contextmanager
-def left_as_it_was(cfg: Config, run: BegunHook) -> Iterator[None]:
+def removed_on_mistake(cfg: Config, run: BegunHook) -> Iterator[None]:
     """Remove what a run wrote if a mistake ended it before its first iteration was done."""
     folder = Path(cfg.work_dir)
     dump = folder / Path(cfg.filename or '.').name
     before, text = set(folder.glob('*')), dump.read_bytes() if dump.is_file() else None
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    new_folders = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         yield
     except UserError:
@@ -48,7 +48,7 @@ def left_as_it_was(cfg: Config, run: BegunHook) -> Iterator[None]:
             if text is not None:
                 # Restore the config of the run that was in the folder before.
                 dump.write_bytes(text)
-            for path in made:
+            for path in new_folders:
                 if path.is_dir() and not any(path.iterdir()):
                     path.rmdir()
         raise
@@ -57,8 +57,8 @@ def left_as_it_was(cfg: Config, run: BegunHook) -> Iterator[None]:
 def last_good_checkpoint(runner) -> str | None:
     """Return the last checkpoint that this run wrote, or the one that it resumed from."""
     written = [hook.last_ckpt for hook in runner.hooks if isinstance(hook, CheckpointHook)]
-    found = [path for path in written if path and Path(path).is_file()]
-    return found[-1] if found else runner._load_from if runner._resume else None
+    existing = [path for path in written if path and Path(path).is_file()]
+    return existing[-1] if existing else runner._load_from if runner._resume else None
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def logged_end(runner) -> Iterator[None]:
 
 
 @contextmanager
-def lost_files(work_dir: str, run: BegunHook) -> Iterator[None]:
+def explained_removals(work_dir: str, run: BegunHook) -> Iterator[None]:
     """Report in one sentence that a file or folder was removed after the run had begun."""
     try:
         yield
@@ -84,18 +84,20 @@ def lost_files(work_dir: str, run: BegunHook) -> Iterator[None]:
         if not run.begun:
             raise  # the checks at the start explain what is wrong
         # An error in a worker process arrives as text only, without a file name.
-        found = re.findall(r"\[Errno \d+\] .*: '(.+)'", str(error))
-        path = Path(error.filename or (found or [work_dir])[-1])
+        named = re.findall(r"\[Errno \d+\] .*: '(.+)'", str(error))
+        path = Path(error.filename or (named or [work_dir])[-1])
         if path.exists():
             raise
-        text = f'{path} was removed while the run needed it: put it back'
-        text += '; --resume continues a training.'
+        message = (
+            f'{path} was removed while the run needed it: put it back, and add --resume if the run '
+            'was a training.'
+        )
         if Path(work_dir) in (path, *path.parents):
-            text = (
+            message = (
                 f'{Path(work_dir)} or a file in it was removed while the run wrote to it: start '
-                'the run again, and leave the folder alone until it ends.'
+                'the run again, and do not change the folder until it ends.'
             )
-        raise UserError(text) from error
+        raise UserError(message) from error
 
 
 @contextmanager
@@ -117,10 +119,10 @@ def _log(text: str) -> None:
 
 
 def _interrupted(runner) -> str:
-    text, found = f'interrupted at {runner.iter}', latest_checkpoint(runner.work_dir)
-    if found is None:
-        return f'{text}; no checkpoint was written; --resume starts anew'
-    there = f'--resume continues at {read_meta(found).get("iter")}'
+    text, last = f'interrupted at iteration {runner.iter}', latest_checkpoint(runner.work_dir)
+    if last is None:
+        return f'{text} before a checkpoint was written: --resume starts from the beginning'
+    advice = f'--resume continues at iteration {read_meta(last).get("iter")}'
     if last_good_checkpoint(runner) is None:
-        return f'{text}; no checkpoint was written; {there} of an earlier run ({found})'
-    return f'{text}; last checkpoint {found}; {there}'
+        return f'{text} before a checkpoint was written: {advice} of an earlier run ({last})'
+    return f'{text}: {advice}, from the last checkpoint ({last})'

@@ -77,8 +77,8 @@ class IterationSeedHook(Hook):
             sampler.seed = runner.seed
         else:
             runner.logger.warning(
-                f'{type(sampler).__name__} does not seed its samples: the number of workers and '
-                "a resume change this run; use sampler=dict(type='RunSampler')."
+                f'{type(sampler).__name__} does not seed its samples, so this run depends on the '
+                "number of workers and on every resume: use sampler=dict(type='RunSampler')."
             )
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:

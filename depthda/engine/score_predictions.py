@@ -65,8 +65,8 @@ def score_predictions(
             scores |= metric.evaluate(len(samples))
     if samples.lowest > 0:
         warn(
-            f'no pixel of {predictions} is of class 0 ({dataset.metainfo["classes"][0]}): if the '
-            'maps count classes from 1, subtract 1 and score them again'
+            f'no pixel in {predictions} has class 0 ({dataset.metainfo["classes"][0]}): if the '
+            'maps number their classes from 1, subtract 1 and score them again'
         )
     maps = {'folder': str(predictions), 'files': len(samples), 'sha256': samples.sha256}
     about = {'predictions': maps, **_UNKNOWN, 'tested_on': describe_dataset(dataset)}
@@ -74,9 +74,9 @@ def score_predictions(
     results['device'] = None
     # The maps are copied next to their scores, where a report page looks for them.
     out = Path(cfg.work_dir) / 'predictions'
-    kept = None if out.resolve() == Path(predictions).resolve() else str(out)
-    if kept or show_dir:
-        writer = PredictionWriter(kept, show_dir)
+    copies = None if out.resolve() == Path(predictions).resolve() else str(out)
+    if copies or show_dir:
+        writer = PredictionWriter(copies, show_dir)
         writer.dataset_meta = dataset.metainfo
         for sample in tracked('writing', samples):
             writer.process(None, [sample])
@@ -106,7 +106,7 @@ class _Samples:
         self._dataset = dataset
         self._load = TRANSFORMS.build(steps['LoadAnnotations'])
         # As in the test of a model, the samples hold only the keys that the pipeline packs.
-        self._kept = {'img_path', *steps.get('PackSegInputs', {}).get('meta_keys', ())}
+        self._packed_keys = {'img_path', *steps.get('PackSegInputs', {}).get('meta_keys', ())}
 
     def __len__(self) -> int:
         return len(self._infos)
@@ -116,7 +116,7 @@ class _Samples:
         labels = self._load(dict(info, seg_fields=[]))['gt_seg_map']
         self._dataset.check_labels(labels, info['seg_map_path'])
         prediction = given_predictions.read_prediction(self._paths[index]).astype('int64')
-        return {key: info[key] for key in self._kept if key in info} | {
+        return {key: info[key] for key in self._packed_keys if key in info} | {
             'gt_sem_seg': {'data': torch.from_numpy(labels.astype('int64'))},
             'pred_sem_seg': {'data': torch.from_numpy(prediction)},
         }
@@ -124,7 +124,10 @@ class _Samples:
 
 def _metrics(cfg: Config, config: str | Path) -> list[SegmentationMetric]:
     if cfg.get('test_dataloader') is None:
-        raise UserError(f'{config} has no test_dataloader, so it names no images to score.')
+        raise UserError(
+            f'{config} has no test_dataloader, so there are no images to score: use a config that '
+            'has one.'
+        )
     metrics = [METRICS.build(evaluator) for evaluator in as_list(cfg.get('test_evaluator'))]
     metrics = [metric for metric in metrics if isinstance(metric, SegmentationMetric)]
     if not metrics:
@@ -134,8 +137,9 @@ def _metrics(cfg: Config, config: str | Path) -> list[SegmentationMetric]:
 
 def _unlabelled(config: str | Path) -> str:
     return (
-        f'the test images of {config} have no labels to score predictions with: give a config of '
-        'the local protocol, or pack them for the server with depthda submission.'
+        f'the test images of {config} have no labels, so predictions cannot be scored: use a '
+        'config of the local protocol, or pack the predictions for the server with depthda '
+        'submission.'
     )
 
 

@@ -56,27 +56,28 @@ class SummaryHook(Hook):
 
 def data_line(dataset: Any) -> str:
     """Describe a dataset in one line: number of images, folder, domains and splits."""
-    found = describe_dataset(dataset)
+    described = describe_dataset(dataset)
     parts = [f'{name} {data_line(part)}' for name, part in getattr(dataset, 'sets', {}).items()]
     if parts:
         return '; '.join(parts)
     names: list[str] = []
     for key in ('domains', 'domain', 'splits', 'split'):
-        value = found.get(key) or []
+        value = described.get(key) or []
         names += [value] if isinstance(value, str) else value
-    if found.get('holdout'):
-        names.append(f'part {found["holdout"].get("part")}')
-    places = f' ({", ".join(dict.fromkeys(names))})' if names else ''
-    return f'{found["images"]} images of {found.get("data_root") or found["type"]}{places}'
+    if described.get('holdout'):
+        names.append(f'part {described["holdout"].get("part")}')
+    selection = f' ({", ".join(dict.fromkeys(names))})' if names else ''
+    origin = described.get('data_root') or described['type']
+    return f'{described["images"]} images of {origin}{selection}'
 
 
 def _model(model: nn.Module) -> str:
     model = unwrapped(model)
-    every = sum(parameter.numel() for parameter in model.parameters())
+    total = sum(parameter.numel() for parameter in model.parameters())
     trained = sum(part.numel() for part in model.parameters() if part.requires_grad)
-    shown = [f'{n / 1e6:.2f} M' if n >= 10_000 else str(n) for n in (every, trained)]
+    shown = [f'{n / 1e6:.2f} M' if n >= 10_000 else str(n) for n in (total, trained)]
     text = f'{type(model).__name__}, {shown[0]} parameters'
-    return f'{text}, {shown[1]} of them trainable' if trained < every else text
+    return f'{text}, {shown[1]} of them trainable' if trained < total else text
 
 
 def _schedule(runner) -> str:
@@ -101,7 +102,7 @@ def _optimisers(wrapper: OptimWrapper | OptimWrapperDict) -> Iterator[str]:
         if min(rates) < max(rates):
             text += f' (lowest {min(rates):.3g})'
         steps = part._accumulative_counts
-        yield f'{text}, gradients of {steps} iterations' if steps > 1 else text
+        yield f'{text}, gradients accumulated over {steps} iterations' if steps > 1 else text
 
 
 def _device(runner) -> str:
@@ -125,7 +126,7 @@ def _origin(runner, start: Start) -> str:
     if start.checkpoint:
         partial = runner.cfg.get('load_partial') and isinstance(runner._train_loop, BaseLoop)
         text = f'the weights of {start.checkpoint}'
-        return f'what fits of {text}, listed above' if partial else text
+        return f'{text} that fit the model (see above)' if partial else text
     nodes = [(key, value) for key, value in read_nodes(runner.cfg) if isinstance(value, str)]
     named = {value for key, value in nodes if re.match(r'model\..*(weights|checkpoint)$', key)}
     return f'pretrained {", ".join(sorted(named))}' if named else 'random weights'

@@ -66,8 +66,8 @@ def read_facts(path: str | Path) -> dict[str, Any]:
         raise UserError(f'{path} cannot be read ({reason}): export it again.') from error
     if unsafe:
         raise UserError(
-            f'{path} holds {unsafe}, which may run code when it is read and which no program of '
-            'depthda needs: refused.'
+            f'{path} contains {unsafe}, which might run code when it is read and which no program '
+            'of depthda contains: use a program that depthda export wrote.'
         )
     return facts
 
@@ -78,12 +78,12 @@ def _check_complete(path: str | Path) -> None:
         with zipfile.ZipFile(path) as archive:
             names, changed = archive.namelist(), archive.testzip()
     except zipfile.BadZipFile as error:
-        raise UserError(f'{path} is damaged, or no .pt2 file: export it again.') from error
+        raise UserError(f'{path} is damaged or is not a .pt2 file: export it again.') from error
     if changed:
-        raise UserError(f'{path} is damaged (in {changed}): fetch it again.')
+        raise UserError(f'{path} is damaged (in {changed}): download it again.')
     if not any(name.endswith(f'/extra/{FACTS}') for name in names):
         raise UserError(
-            f'{path} does not say which classes it predicts: give a file that depthda export '
+            f'{path} does not record the classes that it predicts: use a file that depthda export '
             '--format pt2 wrote.'
         )
 
@@ -141,11 +141,14 @@ def _is_operator(name: str) -> bool:
         return True
     # Operators whose name begins with an underscore may not check their arguments.
     parts = re.fullmatch(r'torch\.ops\.aten\.([a-z]\w*|__[a-z]+__)\.(\w+)', name)
-    found = parts and getattr(getattr(torch.ops.aten, parts[1], None), parts[2], None)
-    return isinstance(found, torch._ops.OpOverload)
+    operator = parts and getattr(getattr(torch.ops.aten, parts[1], None), parts[2], None)
+    return isinstance(operator, torch._ops.OpOverload)
 
 
 def _is_expression(text: str) -> bool:
     """Return whether the expression of a size has only numbers, symbols and known functions."""
-    rest = _SYMBOL.sub('', text)
-    return not _FOREIGN.search(rest) and not set(re.findall(r'[A-Za-z_]\w*', rest)) - _FUNCTIONS
+    remainder = _SYMBOL.sub('', text)
+    return (
+        not _FOREIGN.search(remainder)
+        and not set(re.findall(r'[A-Za-z_]\w*', remainder)) - _FUNCTIONS
+    )

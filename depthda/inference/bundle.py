@@ -49,7 +49,7 @@ def save_bundle(model: TrainedModel, out: str | Path, card: Card) -> list[Path]:
     """
     out = Path(out)
     if out.is_dir() and any(out.iterdir()) and not (out / FACTS).is_file():
-        raise UserError(f'{out} holds other files: name a new folder.')
+        raise UserError(f'{out} contains other files: name a new folder.')
     out.mkdir(parents=True, exist_ok=True)
     with atomic_path(out / WEIGHTS) as temporary:
         save_file(_weights(model), temporary)
@@ -70,31 +70,31 @@ def save_bundle(model: TrainedModel, out: str | Path, card: Card) -> list[Path]:
 
 
 def load_bundle(folder: str | Path, device: str = 'cpu') -> TrainedModel:
-    """Build the model of a bundle; nothing is fetched, and no code of the bundle runs."""
+    """Build the model of a bundle; nothing is downloaded, and no code of the bundle runs."""
     folder = Path(folder)
     if pickles := [path.name for path in folder.iterdir() if path.suffix in _PICKLES]:
         raise UserError(
-            f'{folder} holds {few(pickles)}, which may run code when it is read: a bundle has '
-            f'{WEIGHTS}, {FACTS} and {CARD} only; fetch it again from its author.'
+            f'{folder} contains {few(pickles)}, which might run code when it is read. A bundle has '
+            f'only {WEIGHTS}, {FACTS} and {CARD}: get it again from its author.'
         )
     facts = read_json(folder / FACTS)
     if facts is None or not (folder / WEIGHTS).is_file():
         raise UserError(f'{folder} is not a bundle: it lacks {FACTS} or {WEIGHTS}.')
     if facts.get('format') != _FORMAT:
         raise UserError(
-            f'{folder} has format {facts.get("format")}, and depthda {__version__} reads {_FORMAT}'
-            ': install a version that reads it.'
+            f'{folder} has format {facts.get("format")}, but depthda {__version__} reads only '
+            f'format {_FORMAT}: install a version that reads it.'
         )
     if sha256(folder / WEIGHTS) != facts['weights_sha256']:
         raise UserError(
-            f'{folder / WEIGHTS} is not the file that {FACTS} describes: fetch it again.'
+            f'{folder / WEIGHTS} is not the file that {FACTS} describes: download it again.'
         )
     try:
         weights = load_file(folder / WEIGHTS)
     except SafetensorError as error:
-        raise UserError(f'{folder / WEIGHTS} is damaged ({error}): fetch it again.') from error
+        raise UserError(f'{folder / WEIGHTS} is damaged ({error}): download it again.') from error
     cfg = Config({'model': restored(facts['model'])})
-    network = build_network(cfg, whole=True)
+    network = build_network(cfg, reads_encoder=False)
     complete(network, {'state_dict': weights}, str(folder / WEIGHTS))
     colours = tuple(tuple(colour) for colour in facts['palette'])
     about = dict(facts['about'], file=folder.name)
@@ -103,7 +103,7 @@ def load_bundle(folder: str | Path, device: str = 'cpu') -> TrainedModel:
 
 
 def load_hub_bundle(name: str, device: str = 'cpu') -> TrainedModel:
-    """Fetch a bundle from the hub, ``owner/name@revision``, and build its model."""
+    """Download a bundle from the hub, ``owner/name@revision``, and build its model."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -114,7 +114,9 @@ def load_hub_bundle(name: str, device: str = 'cpu') -> TrainedModel:
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).splitlines()[0].rstrip('. ')
-        raise UserError(f'the bundle {name} cannot be fetched ({reason}).') from error
+        raise UserError(
+            f'the bundle {name} cannot be downloaded ({reason}): check the name and the connection.'
+        ) from error
     return load_bundle(folder, device)
 
 
@@ -131,7 +133,10 @@ def push(folder: str | Path, repository: str) -> str:
         )
     except (HfHubHTTPError, OSError) as error:
         reason = str(error).splitlines()[0].rstrip('. ')
-        raise UserError(f'the bundle cannot be uploaded to {repository} ({reason}).') from error
+        raise UserError(
+            f'the bundle cannot be uploaded to {repository} ({reason}): check the name and your '
+            'access.'
+        ) from error
     return f'{repository}@{commit.oid}'
 
 

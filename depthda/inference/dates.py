@@ -27,8 +27,8 @@ def read_span(text: str) -> Span:
     parts = [_moments(part.strip()) for part in text.split('/')]
     if len(parts) > 2 or None in parts or parts[0][0] > parts[-1][1]:
         raise UserError(
-            f'--datetime {text}: give the moment, the day, the month or the year of the scene, as '
-            '2021-06-03T10:15:00Z or 2021-06, or two of them, as 2021-06-03/2021-06-05.'
+            f'--datetime {text} is not a date: use an instant, a day, a month or a year, such as '
+            '2021-06-03T10:15:00Z or 2021-06, or two of them, such as 2021-06-03/2021-06-05.'
         )
     return parts[0][0], parts[-1][1]
 
@@ -43,18 +43,18 @@ def scene_span(source: str | Path) -> tuple[Span, str | None] | None:
     for name in (*_TAGS, _WRITTEN):
         if span := _moments(str(tags.get(name, '')).strip()):
             doubt = (
-                f'the date of {source} is its {name}, which may be when the file was written: if '
-                'so, give --datetime'
+                f'the date of {source} is its tag {name}, which may be the time when the file was '
+                'written: if so, set --datetime'
             )
             return span, doubt if name == _WRITTEN else None
     return None
 
 
 def _moments(text: str) -> Span | None:
-    found = _FORM.fullmatch(text)
-    if found is None:
+    match = _FORM.fullmatch(text)
+    if match is None:
         return None
-    year, month, day, hour, minute, second, zone = found.groups()
+    year, month, day, hour, minute, second, zone = match.groups()
     if hour:
         text = f'{year}-{month}-{day}T{hour}:{minute}:{second or "00"}'
         text += '+00:00' if zone in (None, 'Z') else zone

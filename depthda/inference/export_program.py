@@ -54,7 +54,7 @@ def save_program(model: TrainedModel, out: str | Path, card: Card) -> Path:
     """Write a model as a program, with the facts that :class:`.exported.ExportedModel` needs."""
     out = Path(out)
     if out.suffix.lower() != '.pt2':
-        raise UserError(f'--out {out}: a program is one file: give a name that ends in .pt2.')
+        raise UserError(f'--out {out} is not a name for a program: use one that ends in .pt2.')
     program = export(model)
     with atomic_path(out) as temporary:
         facts = json.dumps(facts_of(model, card), indent=1, ensure_ascii=False)
@@ -114,7 +114,7 @@ def export(model: TrainedModel) -> ExportedProgram:
 def _fault(model: TrainedModel, reason: str) -> UserError:
     return UserError(
         f'{type(model.network).__name__} cannot be exported as one program for images of any size '
-        f'({reason.rstrip(":. ")}): export a bundle.'
+        f'({reason.rstrip(":. ")}): export a bundle instead.'
     )
 
 
@@ -126,11 +126,13 @@ def _check_equal(program: ExportedProgram, model: TrainedModel) -> None:
         images[:, : model.bands] *= 255
         images = images.to(model.device)
         with torch.no_grad():
-            expected, found = model.logits(list(images)), run(images)
-        if not torch.allclose(found, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max())):
+            expected, predicted = model.logits(list(images)), run(images)
+        if not torch.allclose(
+            predicted, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max())
+        ):
             raise UserError(
-                f'the program predicts other values than the model for {many(count, "image")} of '
-                f'{height} × {width}: export a bundle.'
+                f'the exported program and the model predict different values for '
+                f'{many(count, "image")} of {height} × {width} pixels: export a bundle instead.'
             )
 
 

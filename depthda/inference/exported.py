@@ -49,7 +49,8 @@ def load_program(path: str | Path, device: str = 'cpu') -> ExportedModel:
     facts = read_facts(path)
     if facts.get('format') != FORMAT:
         raise UserError(
-            f'{path} has format {facts.get("format")}, and depthda {__version__} reads {FORMAT}.'
+            f'{path} has format {facts.get("format")}, but depthda {__version__} reads only format '
+            f'{FORMAT}: install a version that reads it.'
         )
     program = torch.export.load(path)
     if torch.device(device).type != 'cpu':

@@ -53,16 +53,16 @@ def init_model(
     the config; mmseg would guess them from their number.
     """
     if str(device).startswith('cuda') and not torch.cuda.is_available():
-        raise UserError(f"init_model: device={device!r}, and torch finds no GPU: use device='cpu'.")
+        raise UserError(f"init_model: device={device!r}, but torch finds no GPU: use device='cpu'.")
     if str(config).endswith(('.pth', '.pt', '.safetensors')):
         raise UserError(
-            f'init_model({config}, …): a checkpoint is where the config belongs: give the config '
-            'first and the checkpoint second.'
+            f'init_model({config}, …): the first argument is a checkpoint: pass the config first '
+            'and the checkpoint second.'
         )
     if checkpoint is None:
         warnings.warn(
-            'init_model: without a checkpoint the head has random weights, and so has every '
-            'encoder that the config gives none: its predictions mean nothing',
+            'init_model: without a checkpoint, the head has random weights, and so does every '
+            'encoder whose weights the config does not name, so the predictions are meaningless',
             stacklevel=2,
         )
     model = _mmseg['init_model'](config, checkpoint, device, cfg_options)
@@ -88,7 +88,7 @@ def _check_range(image: np.ndarray, model: nn.Module) -> None:
     bands = image[..., : len(mean or ())]
     if mean and min(mean) > 1 and bands.size and 0 < bands.max() <= 1 and (bands % 1).any():
         raise UserError(
-            f'the bands of the image array go from {bands.min():g} to {bands.max():g}, but the '
+            f'the bands of the image array range from {bands.min():g} to {bands.max():g}, but the '
             f'model expects the values of the files (mean {max(mean):g}): do not rescale them.'
         )
 
@@ -113,18 +113,18 @@ def prepare_images(images: Image | Sequence[Image], model: nn.Module) -> tuple[d
     for image in images if is_list else [images]:
         if not isinstance(image, Image):
             raise UserError(
-                f'inference_model takes paths and arrays, not {type(image).__name__}: give the '
+                f'inference_model accepts paths and arrays, not {type(image).__name__}: pass a '
                 'path, or an array with the colours in the order of cv2.imread (blue first).'
             )
         if isinstance(image, np.ndarray):
             _check_range(image, model)
             sample = from_array(dict(img=image))
         elif not Path(image).is_file():
-            raise UserError(f'there is no image {image}: give the path of a file, or an array.')
+            raise UserError(f'there is no image {image}: pass the path of a file, or an array.')
         else:
             sample = from_path(dict(img_path=str(image)))
         for key in ('inputs', 'data_samples'):
             batch[key].append(sample[key])
     if not batch:
-        raise UserError('inference_model got an empty list: give one image or more.')
+        raise UserError('inference_model got an empty list: pass at least one image.')
     return batch, is_list

@@ -46,19 +46,19 @@ def write_cog(
         nodata=NO_DATA, tiled=True, blockxsize=_BLOCK, blockysize=_BLOCK, compress='deflate',
         bigtiff='if_safer', interleave='band', transform=grid.transform, crs=grid.crs,
     )  # fmt: skip
-    plain, whole = folder / 'plain.tif', folder / 'cog.tif'
+    plain_file, cog_file = folder / 'plain.tif', folder / 'cog.tif'
     with _named_errors(path):
-        with rasterio.open(plain, 'w', **profile) as raster:
+        with rasterio.open(plain_file, 'w', **profile) as raster:
             for top in range(0, grid.height, _BLOCK):
                 bottom = min(top + _BLOCK, grid.height)
                 raster.write(rows(top, bottom), window=Window(0, top, grid.width, bottom - top))
             finish(raster)
         rasterio.shutil.copy(
-            plain, whole, driver='COG', compress='deflate', level=6, predictor='no',
+            plain_file, cog_file, driver='COG', compress='deflate', level=6, predictor='no',
             overview_resampling=resampling, blocksize=_BLOCK, bigtiff='if_safer', num_threads=1,
         )  # fmt: skip
-        check_cog(whole)
-        whole.replace(path)
+        check_cog(cog_file)
+        cog_file.replace(path)
 
 
 def check_cog(path: str | Path) -> None:
@@ -66,7 +66,7 @@ def check_cog(path: str | Path) -> None:
     with rasterio.open(path) as raster:
         layout = raster.tags(ns='IMAGE_STRUCTURE').get('LAYOUT')
     if layout != 'COG':
-        raise RuntimeError(f'{path} was written, but GDAL does not find a COG in it ({layout})')
+        raise RuntimeError(f'{path} was written, but GDAL does not recognise a COG ({layout})')
 
 
 def coloured(
@@ -137,7 +137,7 @@ def write_class_table(
 
 
 def class_table(path: str | os.PathLike) -> Path:
-    """Return the path of the ``.aux.xml`` file that GDAL reads beside a map."""
+    """Return the path of the ``.aux.xml`` file that GDAL reads next to a map."""
     path = Path(path)
     return path.with_name(f'{path.name}.aux.xml')
 
@@ -148,5 +148,5 @@ def _named_errors(path: Path) -> Iterator[None]:
         yield
     except (rasterio.errors.RasterioError, OSError) as error:
         raise UserError(
-            f'{path} cannot be written ({error}): make room, or name another place.'
+            f'{path} cannot be written ({error}): free some disk space, or name another file.'
         ) from error

@@ -43,17 +43,17 @@ def vectorise(
     """
     out = Path(out)
     if out.suffix.lower() not in ('.gpkg', '.geojson', '.json'):
-        raise UserError(f'--vector {out}: give a name that ends in .gpkg or .geojson.')
+        raise UserError(f'--vector {out}: use a name that ends in .gpkg or .geojson.')
     with rasterio.open(source) as raster, atomic_path(out) as temporary:
         grid = Grid.of(raster)
-        found = _polygons(raster, grid, min_area, simplify)
+        polygons = _polygons(raster, grid, min_area, simplify)
         if out.suffix.lower() == '.gpkg':
             features = (
                 (polygon, {'class': classes[value], 'value': value, 'hectares': area / 10_000})
-                for polygon, value, area in found
+                for polygon, value, area in polygons
             )
             return write_geopackage(temporary, 'land_cover', grid.crs, _FIELDS, features)
-        return _write_geojson(temporary, grid, classes, found)
+        return _write_geojson(temporary, grid, classes, polygons)
 
 
 def _polygons(
@@ -92,13 +92,13 @@ def _placed(ring: Ring, grid: Grid) -> Ring:
 
 
 def _write_geojson(
-    path: Path, grid: Grid, classes: Sequence[str], found: Iterator[tuple[Polygon, int, float]]
+    path: Path, grid: Grid, classes: Sequence[str], polygons: Iterator[tuple[Polygon, int, float]]
 ) -> int:
     count = 0
     with open(path, 'w', encoding='utf-8') as file:
         file.write('{"type": "FeatureCollection", "features": [\n')
-        while part := list(islice(found, _AT_ONCE)):
-            for polygon, (_, value, area) in zip(_in_degrees(part, grid), part, strict=True):
+        while batch := list(islice(polygons, _AT_ONCE)):
+            for polygon, (_, value, area) in zip(_in_degrees(batch, grid), batch, strict=True):
                 geometry = {'type': 'Polygon', 'coordinates': polygon}
                 properties = {'class': classes[value], 'value': value, 'hectares': area / 10_000}
                 feature = {'type': 'Feature', 'properties': properties, 'geometry': geometry}
@@ -108,12 +108,12 @@ def _write_geojson(
     return count
 
 
-def _in_degrees(part: list[tuple[Polygon, int, float]], grid: Grid) -> Iterator[Polygon]:
+def _in_degrees(batch: list[tuple[Polygon, int, float]], grid: Grid) -> Iterator[Polygon]:
     """Yield polygons in longitude and latitude, or unchanged if the map has no CRS."""
-    points = [point for polygon, _, _ in part for ring in polygon for point in ring]
+    points = [point for polygon, _, _ in batch for ring in polygon for point in ring]
     if grid.crs is not None:
         placed = transform(grid.crs, 'OGC:CRS84', *zip(*points, strict=True))
         points = [(round(x, 8), round(y, 8)) for x, y in zip(*placed, strict=True)]
-    rest = iter(points)
-    for polygon, _, _ in part:
-        yield [list(islice(rest, len(ring))) for ring in polygon]
+    remaining = iter(points)
+    for polygon, _, _ in batch:
+        yield [list(islice(remaining, len(ring))) for ring in polygon]

@@ -1,4 +1,4 @@
-"""Turn a scene into a land-cover map: a Cloud-Optimized GeoTIFF and the files beside it."""
+"""Turn a scene into a land-cover map: a Cloud-Optimized GeoTIFF and the files next to it."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,7 +33,7 @@ from depthda.io.grids import check_aligned
 from depthda.io.lock import own_folder
 from depthda.io.rasters import limited_cache, open_raster
 
-_MOST = 16  # largest factor by which --gsd may change the pixel size
+_MAX_FACTOR = 16  # largest factor by which --gsd may change the pixel size
 STEPS = 250  # the stored value of probability 1 in the confidence and probabilities files
 _ROWS = 64  # rows that are counted at a time
 
@@ -96,12 +96,12 @@ def predict_map(
             if model.needs_depth and options.depth is not None:
                 with open_raster(options.depth) as other, open_raster(source) as raster:
                     check_aligned(other, raster)
-                opening = open_depth(options.depth, options.heights, factor)
-                depth = stack.enter_context(opening)
+                opened = open_depth(options.depth, options.heights, factor)
+                depth = stack.enter_context(opened)
             elif model.needs_depth:
                 batch = options.settings.batch
-                making = scene_depth(estimator, source, bands, folder, identity, batch, factor)
-                depth = stack.enter_context(making)
+                estimated = scene_depth(estimator, source, bands, folder, identity, batch, factor)
+                depth = stack.enter_context(estimated)
             area = options.area and area_mask(grid, options.area)
             _fill(model, grid, (image, depth, area), options.settings, scratch)
         result = _write(model, source, out, options, scratch)
@@ -138,14 +138,14 @@ def _write_rows(
 def _layers(logits: Tensor, names: dict[str, int]) -> dict[str, Tensor]:
     """Return the rows of each layer from logits (K, n, W)."""
     # ``argmax`` takes five times as long on a CPU.
-    found = {'labels': logits.max(0).indices.to(torch.uint8)}
+    layers = {'labels': logits.max(0).indices.to(torch.uint8)}
     if 'confidence' in names:
         # The largest softmax probability is 1 / sum(exp(logits - highest)).
         highest = logits.amax(0, keepdim=True)
-        found['confidence'] = _coded(1 / (logits - highest).exp().sum(0))
+        layers['confidence'] = _coded(1 / (logits - highest).exp().sum(0))
     if 'probabilities' in names:
-        found['probabilities'] = _coded(logits.softmax(0))
-    return found
+        layers['probabilities'] = _coded(logits.softmax(0))
+    return layers
 
 
 def _coded(probabilities: Tensor) -> Tensor:
@@ -165,7 +165,7 @@ def _write(
     pixels, square_metres = _count(scratch, grid, len(model.classes))
     if not pixels.sum():
         scratch.remove()
-        raise UserError(f'{source} has no pixel with data: check its no-data value and its mask.')
+        raise UserError(f'{source} has no pixels with data: check its no-data value and its mask.')
     hectares = None if square_metres is None else (square_metres / 10_000).tolist()
     files = [out]
     for name, bands in list(scratch.layers.items())[1:]:
@@ -179,27 +179,31 @@ def _write(
     write_cog(out, scratch.folder, grid, 1, _reader(scratch, 'labels', grid), finish, 'mode')
     write_class_table(out, model.classes, model.palette, pixels.tolist(), hectares)
     files.insert(1, class_table(out))
-    named = dict(zip(model.classes, pixels.tolist(), strict=True))
-    areas = hectares and dict(zip(model.classes, hectares, strict=True))
-    for note in suspicious_map(source, named):
+    pixels_of = dict(zip(model.classes, pixels.tolist(), strict=True))
+    hectares_of = hectares and dict(zip(model.classes, hectares, strict=True))
+    for note in suspicious_map(source, pixels_of):
         warn(note)
-    return MapResult(source, files, named, areas)
+    return MapResult(source, files, pixels_of, hectares_of)
 
 
 def _factor(source: Path, gsd: float | None) -> float:
-    """Return by how much each side of the scene is scaled for the network: own / ``gsd``."""
+    """Return the factor by which each side of the scene is scaled: its pixel size / ``gsd``."""
     if gsd is None:
         return 1.0
     with open_raster(source) as raster:
-        own = pixel_size(Grid.of(raster))
-    if own is None:
-        raise UserError(f'--gsd: {source} has no coordinate system, so its pixel size is unknown.')
-    if not 1 / _MOST <= own / gsd <= _MOST:
+        size = pixel_size(Grid.of(raster))
+    if size is None:
         raise UserError(
-            f'--gsd {gsd:g}: the pixels of {source} have {own:.3g} m, more than {_MOST} times as '
-            'much or as little: nothing that the model knows would be left to see.'
+            f'--gsd: {source} has no coordinate system, so its pixel size is unknown: leave out '
+            '--gsd.'
         )
-    return own / gsd
+    if not 1 / _MAX_FACTOR <= size / gsd <= _MAX_FACTOR:
+        raise UserError(
+            f'--gsd {gsd:g} differs from the pixel size of {source} ({size:.3g} m) by a factor of '
+            f'more than {_MAX_FACTOR}, so the model would not recognise anything: correct --gsd, '
+            'or use a scene with pixels of about that size.'
+        )
+    return size / gsd
 
 
 def _reader(scratch: ScratchMap, name: str, grid: Grid) -> Callable[[int, int], np.ndarray]:
@@ -209,10 +213,10 @@ def _reader(scratch: ScratchMap, name: str, grid: Grid) -> Callable[[int, int], 
 
     def read(top: int, bottom: int) -> np.ndarray:
         first, last = rows[top], rows[bottom - 1]
-        found = scratch.read(name, first, last + 1)
+        values = scratch.read(name, first, last + 1)
         if (scratch.height, scratch.width) == (grid.height, grid.width):
-            return found
-        return found[:, rows[top:bottom] - first][:, :, columns]
+            return values
+        return values[:, rows[top:bottom] - first][:, :, columns]
 
     return read
 
@@ -224,31 +228,31 @@ def _count(scratch: ScratchMap, grid: Grid, classes: int) -> tuple[np.ndarray, n
     read = _reader(scratch, 'labels', grid)
     for top in range(0, grid.height, _ROWS):
         labels = read(top, min(top + _ROWS, grid.height))[0]
-        of_row = labels + 256 * np.arange(len(labels))[:, None]
-        found = np.bincount(of_row.ravel(), minlength=256 * len(labels)).reshape(-1, 256)
-        pixels += found[:, :classes].sum(0)
-        metres += 0 if areas is None else areas[top : top + len(labels)] @ found[:, :classes]
+        row_codes = labels + 256 * np.arange(len(labels))[:, None]
+        counts = np.bincount(row_codes.ravel(), minlength=256 * len(labels)).reshape(-1, 256)
+        pixels += counts[:, :classes].sum(0)
+        metres += 0 if areas is None else areas[top : top + len(labels)] @ counts[:, :classes]
     return pixels, None if areas is None else metres
 
 
 def _check_out(out: Path, source: Path) -> None:
     if out.suffix.lower() not in ('.tif', '.tiff'):
-        raise UserError(f'--out {out}: a map is a GeoTIFF: give a name that ends in .tif.')
+        raise UserError(f'--out {out}: the map is a GeoTIFF, so use a name that ends in .tif.')
     if out.exists() and out.resolve() == source.resolve():
-        raise UserError(f'--out {out} is the scene itself: give another name.')
+        raise UserError(f'--out {out} is the scene itself: use another name.')
     if not source.is_file():
-        raise UserError(f'there is no scene {source}: give the path of an image.')
+        raise UserError(f'there is no scene {source}: correct the path.')
 
 
 def _check_depth(
     model: LandCoverModel, options: MapOptions, estimator: DepthEstimator | None
 ) -> None:
     if options.depth is not None and not model.needs_depth:
-        warn(f'this model reads no depth at test time: {options.depth} is not used')
+        warn(f'this model does not read depth at test time, so {options.depth} is not used')
     if model.needs_depth and options.depth is None and estimator is None:
         raise UserError(
-            f'this model reads depth ({model.depth_source}): add --depth FILE, the depth map or '
-            'the heights of the scene, or --depth-model, which makes relative depth.'
+            f'this model reads depth ({model.depth_source}): add --depth FILE with the depth map '
+            'or the heights of the scene, or --depth-model MODEL to estimate relative depth.'
         )
     if options.depth is not None and not options.depth.is_file():
         raise UserError(f'there is no depth map {options.depth}: correct --depth.')

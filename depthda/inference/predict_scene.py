@@ -1,4 +1,4 @@
-"""Predict a scene in bands of rows, so that memory holds one band and not the whole scene."""
+"""Predict a scene in bands of rows, so that memory holds only one band at a time."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,11 +42,12 @@ class Settings:
     def __post_init__(self) -> None:
         if self.window < 1 or not 0 <= self.overlap < self.window or self.batch < 1:
             raise UserError(
-                f'--window {self.window} --overlap {self.overlap} --batch {self.batch}: the '
-                'overlap must be smaller than the window, and the batch at least 1.'
+                f'--window {self.window} --overlap {self.overlap} --batch {self.batch}: window and '
+                'batch must be 1 or more, and the overlap must be 0 or more and smaller than the '
+                'window.'
             )
         if self.tta not in (None, *VIEWS):
-            raise UserError(f'--tta {self.tta}: take {" or ".join(VIEWS)}.')
+            raise UserError(f'--tta {self.tta}: use {" or ".join(VIEWS)}.')
 
     def grid(self, scene: Grid) -> WindowGrid:
         size, step = (self.window, self.window), self.window - self.overlap
@@ -98,14 +99,14 @@ def _batches(
     h, w = grid.size
     batch, done, total = settings.batch, 0, len(rows) * len(grid.columns)
     with ThreadPoolExecutor(1) as reader, show_progress('windows', total) as show:
-        coming = reader.submit(_Strip.read, *sources, rows[0], rows[0] + h)
+        pending = reader.submit(_Strip.read, *sources, rows[0], rows[0] + h)
         for number, y in enumerate(rows):
-            strip = coming.result()
+            strip = pending.result()
             if number + 1 < len(rows):
-                following = rows[number + 1]
-                coming = reader.submit(_Strip.read, *sources, following, following + h)
-            validity[y] = strip.asked
-            columns = [x for x in grid.columns if strip.asked[:, x : x + w].any()]
+                next_top = rows[number + 1]
+                pending = reader.submit(_Strip.read, *sources, next_top, next_top + h)
+            validity[y] = strip.requested
+            columns = [x for x in grid.columns if strip.requested[:, x : x + w].any()]
             # A batch stays within one row of windows, so that a run can begin at any such row.
             while columns:
                 part = columns[:batch]
@@ -117,7 +118,7 @@ def _batches(
                     continue
                 yield [(0, y, x) for x in part], logits
                 columns = columns[batch:]
-            if not strip.asked.any():
+            if not strip.requested.any():
                 size = (1, len(model.classes), h, w)
                 yield [(0, y, 0)], torch.zeros(size, device=model.device)
             done += len(grid.columns)
@@ -129,24 +130,25 @@ def _smaller(batch: int, settings: Settings, error: Exception) -> int:
     torch.cuda.empty_cache()
     if batch == 1:
         raise UserError(
-            f'a window of {settings.window} pixels does not fit into the memory of the GPU: lower '
-            '--window, add --amp, or take --device cpu.'
+            f'a window of {settings.window} pixels does not fit into the memory of the GPU: reduce '
+            '--window, add --amp, or use --device cpu.'
         ) from error
-    warn(f'{many(batch, "window")} do not fit into memory, the rest goes on with {batch // 2}')
-    return batch // 2
+    smaller = batch // 2
+    warn(f'{many(batch, "window")} do not fit into memory: continuing with {smaller} at a time')
+    return smaller
 
 
 class _Strip(NamedTuple):
     """The rows of one row of windows: image (B, h, W), depth (1, h, W) and where they have data.
 
-    ``asked`` is where a map is wanted. Windows still show the image outside of that area, so that
-    their predictions do not depend on it.
+    ``requested`` is where a map is requested. Windows still show the image outside of that area,
+    so that their predictions do not depend on it.
     """
 
     values: np.ndarray
     depth: np.ndarray | None
     valid: np.ndarray
-    asked: np.ndarray
+    requested: np.ndarray
 
     @classmethod
     def read(
@@ -154,8 +156,8 @@ class _Strip(NamedTuple):
     ) -> '_Strip':
         values, valid = image.read(top, bottom)
         heights = None if depth is None else depth.read(top, bottom)[0]
-        asked = valid if area is None else valid & area(top, bottom)
-        return cls(values, heights, valid, asked)
+        requested = valid if area is None else valid & area(top, bottom)
+        return cls(values, heights, valid, requested)
 
     def crop(self, left: int, right: int) -> Tensor:
         """Return a window with depth as the last channel, and 0 where there is no data."""

@@ -98,10 +98,10 @@ class Predictor:
         heights = self._depth(values, depth, name)
         grid = Grid(*valid.shape, Affine.identity(), None)
         rows = RowReader(lambda a, b: (values[:, a:b], valid[a:b]), grid.height, 1)
-        found = heights is not None and RowReader(
+        depth_rows = heights is not None and RowReader(
             lambda a, b: (heights[None, a:b], heights[a:b] > 0), grid.height, 1
         )
-        bands = scene_bands(self.model, grid, (rows, found or None, None), self.settings)
+        bands = scene_bands(self.model, grid, (rows, depth_rows or None, None), self.settings)
         logits = torch.cat([part.cpu() for _, part, _ in bands], 1)
         labels = np.where(valid, logits.argmax(0).numpy(), 255).astype(np.uint8)
         return Prediction(labels, logits.softmax(0).numpy(), self.model.classes)
@@ -112,7 +112,8 @@ class Predictor:
         """Predict several images, of any sizes."""
         if depths is not None and len(depths) != len(images):
             raise UserError(
-                f'{many(len(images), "image")} and {len(depths)} depth maps: give both.'
+                f'there are {many(len(images), "image")}, but {many(len(depths), "depth map")}: '
+                'pass one depth map for each image.'
             )
         pairs = zip(images, depths or [None] * len(images), strict=True)
         return [self(image, depth) for image, depth in pairs]
@@ -121,7 +122,7 @@ class Predictor:
         """Yield each image of a folder with its prediction; depth, if needed, is estimated."""
         files = sorted(p for p in Path(path).rglob('*') if p.suffix.lower() in IMAGE_SUFFIXES)
         if not files:
-            raise UserError(f'{path} holds no image: give the folder of the images.')
+            raise UserError(f'{path} contains no images: pass the folder of the images.')
         for file in files:
             yield file, self(file)
 
@@ -129,19 +130,19 @@ class Predictor:
         image = np.atleast_3d(image)
         if image.shape[2] != self.model.bands:
             raise UserError(
-                f'the array has {many(image.shape[2], "band")} and this model reads '
-                f'{self.model.bands}: give H×W×{self.model.bands}, red, green and blue first; '
-                'depth is an argument of its own.'
+                f'the array has {many(image.shape[2], "band")}, but this model reads '
+                f'{self.model.bands}: pass H×W×{self.model.bands} with red, green and blue first, '
+                'and pass depth as a separate argument.'
             )
         if np.issubdtype(image.dtype, np.floating) and image.size and image.max() <= 1:
             raise UserError(
-                'the values of the array go from 0 to 1, and the model expects those of the files: '
-                'do not rescale them.'
+                'the values of the array range from 0 to 1, but the model expects the values of '
+                'the files: do not rescale them.'
             )
         if self.model.dtype == 'uint8' and image.size and image.max() > 255:
             raise UserError(
-                f'the values of the array go up to {image.max():g}, and this model was trained on '
-                '8 bits: bring them to 0…255, once for the image and as in the training.'
+                f'the values of the array go up to {image.max():g}, but this model was trained on '
+                '8 bits: scale the complete image to 0…255, as in the training.'
             )
         order = [*range(image.shape[2])]
         order[:3] = order[:3][::-1]
@@ -152,19 +153,19 @@ class Predictor:
             return None
         if depth is None and self.estimator is None:
             raise UserError(
-                f'this model reads depth ({self.model.depth_source}): give the depth map of '
-                f'{name}, or a depth_model.'
+                f'this model reads depth ({self.model.depth_source}): pass the depth map of '
+                f'{name}, or load the predictor with a depth_model.'
             )
         if depth is None:
             return self._estimated(values)
         heights = depth if isinstance(depth, np.ndarray) else read_depth(depth)
         if heights.shape != values.shape[1:]:
             raise UserError(
-                f'depth is {heights.shape[1]} × {heights.shape[0]} pixels and {name} '
-                f'{values.shape[2]} × {values.shape[1]}: bring it to the grid of the image.'
+                f'the depth has {heights.shape[1]} × {heights.shape[0]} pixels, but {name} has '
+                f'{values.shape[2]} × {values.shape[1]}: resample it to the grid of the image.'
             )
         if not ((heights >= 0) & (heights <= 1)).all():
-            raise UserError('depth must be in (0, 1], and 0 where there is none: rescale it.')
+            raise UserError('depth must be from 0 (no depth) to 1: rescale it.')
         return heights.astype(np.float32)
 
     def _estimated(self, values: np.ndarray) -> np.ndarray:

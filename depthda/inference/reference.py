@@ -25,25 +25,30 @@ def score_map(path: str | Path, reference: str | Path, classes: list[str]) -> di
     and pixels where the map has no class, do not count.
     """
     total = torch.zeros(len(classes) + 1, len(classes), dtype=torch.int64)
-    with rasterio.open(path) as found, open_raster(reference) as truth:
-        check_aligned(truth, found)
-        if truth.count != 1:
-            raise UserError(f'{reference} has {truth.count} bands: give labels as one band.')
-        for top in range(0, found.height, _ROWS):
-            rows = min(_ROWS, found.height - top)
-            window = Window(0, top, found.width, rows)
-            labels, own = found.read(1, window=window), truth.read(1, window=window)
-            own = np.where(truth.read_masks(1, window=window) > 0, own, NO_DATA).astype(np.int64)
-            own[labels == NO_DATA] = NO_DATA
-            if ((own >= len(classes)) & (own != NO_DATA)).any():
+    with rasterio.open(path) as land_cover, open_raster(reference) as labels:
+        check_aligned(labels, land_cover)
+        if labels.count != 1:
+            raise UserError(f'{reference} has {labels.count} bands: use a label map with one band.')
+        for top in range(0, land_cover.height, _ROWS):
+            rows = min(_ROWS, land_cover.height - top)
+            window = Window(0, top, land_cover.width, rows)
+            predicted, expected = land_cover.read(1, window=window), labels.read(1, window=window)
+            has_label = labels.read_masks(1, window=window) > 0
+            expected = np.where(has_label, expected, NO_DATA).astype(np.int64)
+            expected[predicted == NO_DATA] = NO_DATA
+            if ((expected >= len(classes)) & (expected != NO_DATA)).any():
                 raise UserError(
-                    f'{reference} has the value {own[own != NO_DATA].max()}: labels are indices of '
-                    f'classes, 0 to {len(classes) - 1}, and 255 where there is none. (LoveDA has '
-                    '1 to 7, and 0 where there is none.)'
+                    f'{reference} has the value {expected[expected != NO_DATA].max()}: labels must '
+                    f'be class indices from 0 to {len(classes) - 1}, or 255 where there is no '
+                    'label. (LoveDA has 1 to 7, and 0 where there is no label.)'
                 )
-            labels = torch.from_numpy(np.where(labels == NO_DATA, 0, labels).astype(np.int64))
-            total += joint_counts(labels, torch.from_numpy(own), len(classes))
+            predicted = np.where(predicted == NO_DATA, 0, predicted).astype(np.int64)
+            counted = torch.from_numpy(predicted), torch.from_numpy(expected)
+            total += joint_counts(*counted, len(classes))
     if not total[:-1].sum():
-        raise UserError(f'{reference} has no label where {path} has a class.')
+        raise UserError(
+            f'{reference} has no label where {path} has a class: check that it is the label map of '
+            'this scene.'
+        )
     report = group_report(classes, 1, total, None)
     return {'headline': 'all', 'aggregate': 'global', 'groups': {'all': report}}

@@ -1,4 +1,4 @@
-"""Read a scene (GeoTIFF, COG, VRT or a picture) row by row, and which of its pixels have data."""
+"""Read the rows of a scene (GeoTIFF, COG, VRT or a picture), and which pixels have data."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -68,8 +68,8 @@ class ModelBands:
         check_range('--stretch', self.stretch)
         if self.chosen is not None and (min(self.chosen) < 1 or len(self.chosen) != self.count):
             raise UserError(
-                f'--bands {" ".join(map(str, self.chosen))}: this model reads '
-                f'{many(self.count, "band")}, which are counted from 1.'
+                f'--bands {" ".join(map(str, self.chosen))} does not fit this model: name '
+                f'{many(self.count, "band")}, counted from 1.'
             )
 
     def of(self, raster: rasterio.DatasetReader) -> tuple[int, ...]:
@@ -77,26 +77,27 @@ class ModelBands:
         refuse_indices(raster)
         chosen = self.chosen or tuple(range(1, self.count + 1))
         if self.chosen is None and raster.count != self.count:
-            advice = 'name them with --bands, red, green and blue first'
+            advice = 'select them with --bands, with red, green and blue first'
             if raster.count < self.count:
-                advice = 'give an image that has them'
+                advice = 'use an image that has them'
             raise UserError(
-                f'{raster.name} has {many(raster.count, "band")} and this model reads '
+                f'{raster.name} has {many(raster.count, "band")}, but this model reads '
                 f'{self.count}: {advice}.'
             )
         if max(chosen) > raster.count:
             raise UserError(
-                f'{raster.name} has no band {max(chosen)}, it has {raster.count}: correct --bands.'
+                f'{raster.name} has {many(raster.count, "band")}, so there is no band '
+                f'{max(chosen)}: correct --bands.'
             )
         return chosen
 
     def check_type(self, raster: rasterio.DatasetReader, chosen: tuple[int, ...]) -> None:
         """Refuse a type that the model was not trained on, unless a stretch maps it to 8 bits."""
-        found = {raster.dtypes[band - 1] for band in chosen}
-        if self.stretch is None and found != {self.dtype}:
+        types = {raster.dtypes[band - 1] for band in chosen}
+        if self.stretch is None and types != {self.dtype}:
             raise UserError(
-                f'{raster.name} is {", ".join(sorted(found))}, and this model was trained on '
-                f'{self.dtype}: give --stretch LOW HIGH, the values that become 0 and 255.'
+                f'{raster.name} has type {", ".join(sorted(types))}, but this model was trained on '
+                f'{self.dtype}: set --stretch LOW HIGH to the values that become 0 and 255.'
             )
 
     def scaled(self, values: np.ndarray) -> np.ndarray:
@@ -111,7 +112,7 @@ class ModelBands:
 class RowReader:
     """Rows of a raster. Each is read once, from top to bottom, and kept while a window needs it.
 
-    Rows are read in whole blocks of the file, so that no block is decoded twice.
+    Rows are read in complete blocks of the file, so that no block is decoded twice.
 
     Args:
         load: Function of a first and an end row that returns values (B, n, W) and where they are
@@ -135,14 +136,14 @@ class RowReader:
         Later calls do not change the returned arrays.
         """
         end = min(-(-bottom // self._block) * self._block, self._height)
-        known = self._top + self._kept[1].shape[0] if self._kept else 0
-        if top >= known:  # no row in memory is needed any longer
+        known_end = self._top + self._kept[1].shape[0] if self._kept else 0
+        if top >= known_end:  # no row in memory is needed any longer
             self._top = top - top % self._block
             self._kept = self._load(self._top, end)
         else:
             kept = [part[..., top - self._top :, :] for part in self._kept]
-            if end > known:
-                more = self._load(known, end)
+            if end > known_end:
+                more = self._load(known_end, end)
                 kept = [np.concatenate(pair, -2) for pair in zip(kept, more, strict=True)]
             self._top, self._kept = top, tuple(kept)
         rows = slice(top - self._top, bottom - self._top)
@@ -164,12 +165,12 @@ def opened(
         height, width = (max(1, round(side * factor)) for side in raster.shape)
         scale = Affine.scale(raster.width / width, raster.height / height)
         how = Resampling.average if factor < 1 else Resampling.bilinear
-        place = dict(height=height, width=width, transform=raster.transform @ scale)
+        target = dict(height=height, width=width, transform=raster.transform @ scale)
         # GDAL needs a coordinate system for both rasters; any will do if it is the same one.
         crs = raster.crs or CRS.from_epsg(3857)
         empty = raster.nodata if nodata is None else nodata
-        place |= dict(crs=crs, src_crs=crs, nodata=empty, src_nodata=empty)
-        with WarpedVRT(raster, resampling=how, **place) as resampled:
+        target |= dict(crs=crs, src_crs=crs, nodata=empty, src_nodata=empty)
+        with WarpedVRT(raster, resampling=how, **target) as resampled:
             yield resampled
 
 
@@ -206,15 +207,15 @@ def open_depth(
 ) -> Iterator[RowReader]:
     """Yield the rows of a depth map (16-bit PNG) or of heights (TIFF).
 
-    Values are in (0, 1], and 0 where there is no depth. The two ``heights`` become 0 and 1. None
-    takes the lowest and the highest of the whole file, which is then read twice.
+    Values are in (0, 1], and 0 where there is no depth. The two ``heights`` become 0 and 1. If
+    they are None, the lowest and the highest of the file are used, which is then read twice.
     """
     codes = str(path).lower().endswith('.png')
     with opened(path, factor, nodata=0 if codes else None) as raster:
         if raster.count != 1:
-            raise UserError(f'{path} has {many(raster.count, "band")}: give depth as one band.')
+            raise UserError(f'{path} has {many(raster.count, "band")}: use a file with one band.')
         if codes and raster.dtypes[0] != 'uint16':
-            raise UserError(f'{path} is no depth map: give a PNG of 16 bits, or heights as a TIFF.')
+            raise UserError(f'{path} is not a depth map: use a 16-bit PNG, or heights as a TIFF.')
         block = raster.block_shapes[0][0]
 
         def stored(top: int, bottom: int) -> np.ma.MaskedArray:
@@ -225,10 +226,10 @@ def open_depth(
         span = heights or (None if codes else _height_range(path))
 
         def load(top: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
-            found = stored(top, bottom)
-            depth = np.empty(found.shape, np.float32)
+            values = stored(top, bottom)
+            depth = np.empty(values.shape, np.float32)
             for row in range(0, len(depth), _FEW):  # in parts, because float64 needs much memory
-                part = found[row : row + _FEW]
+                part = values[row : row + _FEW]
                 if codes:
                     depth[row : row + _FEW] = part.data.astype(np.float32) / 65535
                 else:
@@ -240,12 +241,12 @@ def open_depth(
 
 
 def area_mask(grid: Grid, area: str | Path) -> Callable[[int, int], np.ndarray]:
-    """Return a function of a first and an end row: which of their pixels lie in the polygons."""
+    """Return a function of a first and an end row: which of their pixels are in the polygons."""
     shapes = [geometry for geometry, _ in read_polygons(area, grid.crs)]
 
     def inside(top: int, bottom: int) -> np.ndarray:
-        place = grid.transform @ Affine.translation(0, top)
-        return geometry_mask(shapes, (bottom - top, grid.width), place, invert=True)
+        transform = grid.transform @ Affine.translation(0, top)
+        return geometry_mask(shapes, (bottom - top, grid.width), transform, invert=True)
 
     return inside
 
@@ -256,9 +257,9 @@ def explained(raster: rasterio.DatasetReader) -> Iterator[None]:
     try:
         yield
     except RasterioError as error:
-        reason = error.__cause__ or error  # GDAL's own words
+        reason = error.__cause__ or error  # the message of GDAL
         raise UserError(
-            f'{raster.name} cannot be read to its end ({reason}): write or fetch it again.'
+            f'{raster.name} cannot be read completely ({reason}): write or download it again.'
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Estimate the relative depth of a whole scene before it is predicted."""
+"""Estimate the relative depth of a complete scene before it is predicted."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -47,8 +47,8 @@ def scene_depth(
     """
     if bands.dtype != 'uint8' and bands.stretch is None:
         raise UserError(
-            f'{source}: the depth network takes 8 bits, and this model {bands.dtype}: give the '
-            'depth map of the scene with --depth.'
+            f'{source}: the depth network reads 8 bits, but this model reads {bands.dtype}: set '
+            '--depth to the depth map of the scene.'
         )
     with open_image(source, bands, factor) as (grid, image), opened(source, factor) as raster:
         side = estimator.preprocessing.height
@@ -108,7 +108,7 @@ def _estimate(
     parts = [[part] for _, row in rows for part in in_batches(list(row), batch)]
     read = partial(_inputs, estimator, image)
 
-    def keep(index: int, depth: np.ndarray) -> None:
+    def write_tile(index: int, depth: np.ndarray) -> None:
         tiles.write(index, depth)
         note(index)
 
@@ -119,9 +119,9 @@ def _estimate(
     ):
         writing = [writer.submit(note, index) for index in range(state.done)]
         for (part,), (inputs,) in read_ahead(parts, read, reader):
-            found = _depths(estimator, part, inputs, tiles.shape)
+            depths = _depths(estimator, part, inputs, tiles.shape)
             _wait_for(writing)
-            writing = [writer.submit(keep, *item) for item in found.items()]
+            writing = [writer.submit(write_tile, *item) for item in depths.items()]
             last, (_, _, _, right) = part[-1]
             if right == tiles.grid.width:  # the row of tiles is complete
                 _wait_for(writing)
@@ -159,20 +159,20 @@ def _depths(
 ) -> dict[int, np.ndarray]:
     """Return the depth of each tile of a batch; 0 for a tile without data."""
     depths = estimator.whole(list(inputs.values()), [shape] * len(inputs)) if inputs else []
-    found = {index: np.zeros(shape, np.float32) for index, _ in part}
-    found |= dict(zip(inputs, depths, strict=True))
-    if not all(np.isfinite(depth).all() for depth in found.values()):
+    depth_of = {index: np.zeros(shape, np.float32) for index, _ in part}
+    depth_of |= dict(zip(inputs, depths, strict=True))
+    if not all(np.isfinite(depth).all() for depth in depth_of.values()):
         raise UserError(
-            'the depth network has no finite depth for a part of the scene: use fp32, and if that '
-            'does not help, fetch the weights again.'
+            'the depth network returned values that are not finite: use fp32, and if that does not '
+            'help, download the weights again.'
         )
-    return found
+    return depth_of
 
 
 def _coarse(
     estimator: DepthEstimator, raster: rasterio.DatasetReader, bands: ModelBands
 ) -> np.ndarray:
-    """Return the depth of the whole scene, shrunk to about the input size of the network."""
+    """Return the depth of the complete scene, shrunk to about the network's input size."""
     size = estimator.preprocessing.coarse_size(raster.height, raster.width)
     shape = tuple(min(2 * small, large) for small, large in zip(size, raster.shape, strict=True))
     chosen = bands.of(raster)[:3]

@@ -29,7 +29,7 @@ def predict_scenes(
     on_error: str = 'stop',
     shard: Shard | None = None,
     report: Callable[[MapResult], None] = lambda result: None,
-    beside: Sequence[str] = (),
+    endings: Sequence[str] = (),
     inputs: Sequence[Path] = (),
 ) -> tuple[list[MapResult], int]:
     """Predict files and folders of files; return the results, and how many scenes failed.
@@ -44,13 +44,13 @@ def predict_scenes(
         on_error: ``'skip'`` continues with the next scene after an error.
         shard: Selects the scenes that this process predicts.
         report: Called with each finished map.
-        beside: Endings of the files that ``report`` writes beside a map, such as ``.png``.
-        inputs: Files that must not be overwritten, besides the scenes and their depth.
+        endings: Endings of the files that ``report`` writes next to a map, such as ``.png``.
+        inputs: Files that must not be overwritten, in addition to the scenes and their depth.
     """
     jobs = _jobs(scenes, Path(out))
     depths = [depth] if depth and not Path(depth).is_dir() else []
     inputs = [*map(Path, (*inputs, *depths)), *(source for source, _ in jobs)]
-    _check_names([target for _, target in jobs], options, beside, inputs)
+    _check_names([target for _, target in jobs], options, endings, inputs)
     estimator = None
     if depth_model and model.needs_depth:
         estimator = DepthEstimator.load(depth_model, model.device, option='--depth-model ')
@@ -58,8 +58,8 @@ def predict_scenes(
     for source, target in (shard or Shard()).part(jobs):
         try:
             file = _depth_of(source, depth and Path(depth))
-            given = replace(options, depth=file)
-            result = predict_map(model, source, target, given, estimator)
+            scene_options = replace(options, depth=file)
+            result = predict_map(model, source, target, scene_options, estimator)
             report(result)
             results.append(result)
         except UserError as error:
@@ -71,45 +71,50 @@ def predict_scenes(
 
 
 def _check_names(
-    maps: Sequence[Path], options: MapOptions, beside: Sequence[str], inputs: Sequence[Path]
+    maps: Sequence[Path], options: MapOptions, endings: Sequence[str], inputs: Sequence[Path]
 ) -> None:
     """Refuse files that would overwrite an input, or each other."""
     layers = list(options.layers(1))[1:]
-    named: list[Path] = []
+    outputs: list[Path] = []
     for path in maps:
-        named += [path, class_table(path)]
-        named += [path.with_name(f'{path.stem}_{name}{path.suffix}') for name in layers]
-        named += [path.with_name(path.stem + end) for end in beside]
-    if double := next((path for path, count in Counter(named).items() if count > 1), None):
-        raise UserError(f'two scenes would have the file {double}: predict them one by one.')
-    known = {path.resolve() for path in inputs}
-    if path := next((path for path in named if path.resolve() in known), None):
-        raise UserError(f'{path} is read, and would be overwritten: give another name with --out.')
+        outputs += [path, class_table(path)]
+        outputs += [path.with_name(f'{path.stem}_{name}{path.suffix}') for name in layers]
+        outputs += [path.with_name(path.stem + end) for end in endings]
+    if duplicate := next((path for path, count in Counter(outputs).items() if count > 1), None):
+        raise UserError(f'two scenes would write {duplicate}: predict them one at a time.')
+    input_paths = {path.resolve() for path in inputs}
+    if path := next((path for path in outputs if path.resolve() in input_paths), None):
+        raise UserError(f'{path} is an input and would be overwritten: use another --out.')
 
 
 def _jobs(scenes: Sequence[str | Path], out: Path) -> list[tuple[Path, Path]]:
     """Return each scene with the path of its map."""
-    found: list[tuple[Path, Path]] = []  # a scene, and its name within the folder of the maps
+    named_scenes: list[
+        tuple[Path, Path]
+    ] = []  # a scene, and its name within the folder of the maps
     for path in map(Path, scenes):
         if path.is_dir():
-            inside = sorted(p for p in path.rglob('*') if p.suffix.lower() in _SUFFIXES)
-            if not inside:
-                raise UserError(f'{path} holds no image: give files, or the folder of the scenes.')
-            found += [(file, file.relative_to(path).with_suffix('.tif')) for file in inside]
+            images = sorted(p for p in path.rglob('*') if p.suffix.lower() in _SUFFIXES)
+            if not images:
+                raise UserError(f'{path} contains no images: name the folder of the scenes.')
+            named_scenes += [(file, file.relative_to(path).with_suffix('.tif')) for file in images]
         else:
-            found.append((path, Path(path.stem + '.tif')))
-    if len(found) == 1 and out.suffix.lower() in ('.tif', '.tiff') and not out.is_dir():
-        return [(found[0][0], out)]
+            named_scenes.append((path, Path(path.stem + '.tif')))
+    if len(named_scenes) == 1 and out.suffix.lower() in ('.tif', '.tiff') and not out.is_dir():
+        return [(named_scenes[0][0], out)]
     if out.suffix:
-        raise UserError(f'--out {out}: there are {len(found)} scenes, so name a folder.')
-    return [(file, out / name) for file, name in found]
+        raise UserError(f'--out {out}: there are {len(named_scenes)} scenes, so name a folder.')
+    return [(file, out / name) for file, name in named_scenes]
 
 
 def _depth_of(source: Path, depth: Path | None) -> Path | None:
     if depth is None or not depth.is_dir():
         return depth
     candidates = [depth / f'{source.stem}{suffix}' for suffix in DEPTH_SUFFIXES]
-    found = next((path for path in candidates if path.is_file()), None)
-    if found is None:
-        raise UserError(f'{depth} holds no depth of {source.name} ({candidates[0].name} or .tif).')
-    return found
+    file = next((path for path in candidates if path.is_file()), None)
+    if file is None:
+        raise UserError(
+            f'{depth} contains no depth for {source.name}: add {candidates[0].name} or a .tif of '
+            'the same name.'
+        )
+    return file

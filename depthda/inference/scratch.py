@@ -58,7 +58,7 @@ class ScratchMap:
     def write(self, top: int, layers: dict[str, np.ndarray]) -> None:
         """Append rows to every layer; each is (n, W), or (bands, n, W) if it has several bands."""
         if top != self.rows:
-            raise ValueError(f'rows from {top} on do not follow the {self.rows} finished ones')
+            raise ValueError(f'row {top} does not follow the {self.rows} finished rows')
         for name, values in layers.items():
             by_row = np.ascontiguousarray(np.atleast_3d(values.T).transpose(1, 2, 0))
             with open(self._file(name), 'r+b') as file:
@@ -96,6 +96,6 @@ def check_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(existing).free
     if needed > free:
         raise UserError(
-            f'{folder} needs {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free: make room, '
-            'or leave out --probabilities.'
+            f'{folder} needs {needed / 1e6:.0f} MB, but only {free / 1e6:.0f} MB are free: free '
+            'some disk space, or leave out --probabilities.'
         )

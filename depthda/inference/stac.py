@@ -179,10 +179,10 @@ def _asset(path: Path, title: str, media: str, role: str) -> dict[str, Any]:
 
 def _crs(grid: Grid) -> dict[str, Any]:
     code = grid.crs and grid.crs.to_authority()
-    found = {'proj:code': ':'.join(code) if code else None}
+    fields = {'proj:code': ':'.join(code) if code else None}
     if grid.crs is not None and not code:
-        found['proj:wkt2'] = grid.crs.to_wkt(version='WKT2_2019')
-    return found
+        fields['proj:wkt2'] = grid.crs.to_wkt(version='WKT2_2019')
+    return fields
 
 
 def _dates(span: Span) -> dict[str, str | None]:

@@ -72,8 +72,8 @@ def extension(name: str) -> str:
 
 def model_name(model: LandCoverModel) -> str:
     """Return the name of a model, with only letters, digits, ``-``, ``_`` and ``.``."""
-    found = model.about.get('experiment') or Path(model.about.get('file') or 'model').stem
-    return re.sub('[^0-9A-Za-z_.-]+', '_', found).strip('_.-') or 'model'
+    name = model.about.get('experiment') or Path(model.about.get('file') or 'model').stem
+    return re.sub('[^0-9A-Za-z_.-]+', '_', name).strip('_.-') or 'model'
 
 
 def band_names(model: LandCoverModel) -> list[str]:

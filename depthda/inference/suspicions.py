@@ -28,12 +28,12 @@ def suspicious_scene(
             small = raster.read(chosen, out_shape=(len(chosen), *sides), masked=True)
     notes = []
     if grid.crs is None:
-        notes.append(f'{source} has no coordinate system, so the map has none, and no areas')
+        notes.append(f'{source} has no coordinate system, so the map will have none and no areas')
     size, trained = gsd or pixel_size(grid), model.about.get('gsd')
     if size and trained and not 1 / _FAR_SIZE <= size / trained <= _FAR_SIZE:
         notes.append(
-            f'{source} has pixels of {size:.3g} m, and the model was trained on {trained:g} m: '
-            f'--gsd {trained:g} predicts at that size'
+            f'{source} has pixels of {size:.3g} m, but the model was trained on pixels of '
+            f'{trained:g} m: add --gsd {trained:g} to predict at that size'
         )
     return notes + _far_values(model, source, bands, chosen, small)
 
@@ -52,20 +52,23 @@ def _far_values(
         return []
     # The statistics of depth come last and are not compared.
     expected = zip(*model.statistics, strict=True)
-    for number, own, (mean, deviation) in zip(chosen, values, expected, strict=False):
-        far = abs(own.mean() - mean) > _FAR_MEAN * deviation
-        if far or own.std() * _FAR_SPREAD < deviation:
+    for number, band, (mean, deviation) in zip(chosen, values, expected, strict=False):
+        far = abs(band.mean() - mean) > _FAR_MEAN * deviation
+        if far or band.std() * _FAR_SPREAD < deviation:
             return [
-                f'band {number} of {source} has a mean of {own.mean():.4g} and a deviation of '
-                f'{own.std():.3g}, and the model expects about {mean:.4g} and {deviation:.3g}: '
-                'check --bands and --stretch'
+                f'band {number} of {source} has a mean of {band.mean():.4g} and a standard '
+                f'deviation of {band.std():.3g}, but the model expects about {mean:.4g} and '
+                f'{deviation:.3g}: check --bands and --stretch'
             ]
     return []
 
 
 def suspicious_map(source: Path, pixels: Mapping[str, int]) -> list[str]:
-    """Return a note if the whole map is of one class."""
+    """Return a note if all pixels of the map have the same class."""
     present = [name for name, count in pixels.items() if count]
     if len(present) != 1:
         return []
-    return [f'the whole map is {present[0]}: check bands, --stretch and the pixel size of {source}']
+    return [
+        f'all pixels of the map are {present[0]}: check --bands, --stretch and the pixel size of '
+        f'{source}'
+    ]

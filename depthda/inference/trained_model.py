@@ -152,21 +152,21 @@ def load_checkpoint_model(
 
 def complete(network: nn.Module, checkpoint: Mapping[str, Any], name: str) -> None:
     """Load weights into a network; refuse weights that do not fit it exactly."""
-    advice = 'give the config that it was trained with'
+    advice = 'use the config that it was trained with'
     weights = complete_weights(network, checkpoint, advice, name)
     check_finite(weights, name)
     network.load_state_dict(weights)
 
 
-def build_network(cfg: Config, whole: bool = False) -> nn.Module:
+def build_network(cfg: Config, reads_encoder: bool = True) -> nn.Module:
     """Build the segmentor of a config without reading pretrained weights.
 
-    A frozen encoder whose weights a checkpoint only names reads them from their own file. With
-    ``whole``, the weights of the encoder come with the others, so that file is not read.
+    A frozen encoder whose weights a checkpoint only names reads them from their own file. Without
+    ``reads_encoder``, that file is not read, because the encoder's weights come with the others.
     """
     model = segmentor_config(cfg.model)
     for _, part in read_dicts(Config(dict(model=model)), 'model'):
-        if part.get('weights') and (whole or not part.get('frozen')):
+        if part.get('weights') and not (reads_encoder and part.get('frozen')):
             part['weights'] = None
         if part.get('init_cfg'):
             part['init_cfg'] = None
@@ -174,20 +174,22 @@ def build_network(cfg: Config, whole: bool = False) -> nn.Module:
         network = MODELS.build(model)
     if not hasattr(network, 'encode_decode'):
         raise UserError(
-            f'{type(network).__name__} does not predict land cover: give a segmentation model.'
+            f'{type(network).__name__} does not predict land cover: use a segmentation model.'
         )
     return network
 
 
-def _config(given: str | Path | Config | None, meta: Mapping[str, Any], path: Path) -> Config:
-    if isinstance(given, Config):
-        return given
-    if given is not None:
+def _config(config: str | Path | Config | None, meta: Mapping[str, Any], path: Path) -> Config:
+    if isinstance(config, Config):
+        return config
+    if config is not None:
         from depthda.engine.prepare import load_config
 
-        return load_config(given)
+        return load_config(config)
     if not meta.get('cfg'):
-        raise UserError(f'{path} has no config inside: add --config, the one of its training.')
+        raise UserError(
+            f'{path} does not contain a config: add --config with the config of its training.'
+        )
     return Config.fromstring(meta['cfg'], '.py')
 
 

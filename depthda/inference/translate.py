@@ -96,7 +96,7 @@ def _translation_config(config: str | Path, cfg_options: dict[str, Any] | None) 
     cfg = load_config(config, cfg_options)
     if 'translate_dataset' not in cfg:
         raise UserError(
-            f'{config} has no translate_dataset: give the config of a translation (configs/drdg).'
+            f'{config} has no translate_dataset: use the config of a translation (configs/drdg).'
         )
     return cfg
 
@@ -107,7 +107,7 @@ class TranslationFolder(ResumableFolder):
     name = unfinished = TRANSLATION
     keys = ('source', 'size', 'tiles', 'checkpoint')
     kind = 'a translation'
-    advice = 'give an empty or a new folder with --out'
+    advice = 'set --out to an empty or new folder'
 
     def check(self, before: dict[str, Any]) -> None:
         """Refuse to mix the tiles of two datasets, sizes or checkpoints."""
@@ -116,8 +116,8 @@ class TranslationFolder(ResumableFolder):
         old, new = (manifest['checkpoint'] for manifest in both)
         if old['sha256'] != new['sha256']:
             raise UserError(
-                f'{self.root} holds a translation by another checkpoint ({old["file"]}): '
-                f'{self.advice}, or remove that one.'
+                f'{self.root} contains a translation by another checkpoint ({old["file"]}): '
+                f'{self.advice}, or remove the old translation.'
             )
 
 
@@ -195,7 +195,7 @@ def _write(tile: _Tile, image: np.ndarray) -> None:
 def _read_labels(path: Path) -> np.ndarray:
     labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if labels is None or labels.ndim != 2 or labels.dtype != np.uint8:
-        raise UserError(f'{path} is not a label map: save it as an 8-bit image of one band.')
+        raise UserError(f'{path} is not a label map: save it as an 8-bit image with one band.')
     return labels
 
 
@@ -203,10 +203,10 @@ def _checkpoint(path: str | Path) -> Path:
     if not Path(path).is_dir():
         check_is_checkpoint(path)
         return Path(path)
-    found = latest_checkpoint(path)
-    if found is None:
-        raise UserError(f'{path} holds no checkpoint: train the translation first.')
-    return found
+    checkpoint = latest_checkpoint(path)
+    if checkpoint is None:
+        raise UserError(f'{path} contains no checkpoint: train the translation first.')
+    return checkpoint
 
 
 def _load(config: dict, checkpoint: str | Path) -> torch.nn.Module:

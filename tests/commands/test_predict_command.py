@@ -1,4 +1,4 @@
-"""``depthda predict``: what it prints and writes, its exit status, and its sentences."""
+"""``depthda predict``: what it prints and writes, its exit status, and its messages."""
 
 import json
 from pathlib import Path
@@ -76,10 +76,10 @@ def predict(checkpoint, capfd, tmp_path, monkeypatch):
 @pytest.fixture
 def warnings(monkeypatch):
     """Return the list of warnings, which go to the log otherwise."""
-    said = []
+    messages = []
     for module in ('console', 'inference.predict', 'inference.scenes'):
-        monkeypatch.setattr(f'depthda.{module}.warn', said.append)
-    return said
+        monkeypatch.setattr(f'depthda.{module}.warn', messages.append)
+    return messages
 
 
 def visible(folder):
@@ -88,8 +88,9 @@ def visible(folder):
 
 def test_all_outputs_of_a_scene_are_named_and_written(predict, tmp_path, scenes):
     outputs = ['--confidence', '--probabilities', '--vector', '--geojson', '--preview', '--stac']
-    given = ('scenes/a.tif', '--out', 'out/map.tif', *outputs, '--stats', '--datetime', '2021-06')
-    status, printed, _ = predict(*given)
+    outputs += ['--stats', '--datetime', '2021-06']
+    arguments = ('scenes/a.tif', '--out', 'out/map.tif', *outputs)
+    status, printed, _ = predict(*arguments)
     assert status == 0
     lines = printed.splitlines()
     files = [Path(line) for line in lines if line.startswith('out/')]
@@ -117,13 +118,15 @@ def test_a_broken_scene_is_skipped_or_stops_the_run(predict, warnings, tmp_path,
     ends = ['.gpkg', '.json', '.tif', '.tif.aux.xml', '_model.json']
     assert visible(tmp_path / 'skipped') == [stem + end for stem in 'ac' for end in ends]
     status, printed, errors = predict('scenes', '--out', 'stopped', '--vector')
-    assert status == 2 and 'b.tif cannot be read to its end' in errors
+    assert status == 2 and 'b.tif cannot be read completely' in errors
     # The first map is complete, and so are its polygons.
     assert visible(tmp_path / 'stopped') == ['a.gpkg', 'a.tif', 'a.tif.aux.xml']
     assert 'stopped/a.gpkg' in printed
 
 
-def test_a_scene_without_a_place_is_allowed_and_named(predict, warnings, tmp_path, values):
+def test_a_scene_without_a_georeference_is_allowed_and_reported(
+    predict, warnings, tmp_path, values
+):
     write_raster(tmp_path / 'a.png', values)
     status, printed, errors = predict('a.png', '--out', 'map.tif', '--stats', '--vector')
     assert status == 0 and 'a.png has no coordinate system' in warnings[0]
@@ -133,13 +136,13 @@ def test_a_scene_without_a_place_is_allowed_and_named(predict, warnings, tmp_pat
 
 def test_without_a_date_there_is_no_item_and_a_line_says_why(predict, warnings, tmp_path, scenes):
     status, *_ = predict('scenes/a.tif', '--out', 'map.tif', '--stac')
-    reason = 'scenes/a.tif has no date, so no STAC item is written: give --datetime'
+    reason = 'scenes/a.tif has no date, so no STAC item is written: set --datetime'
     assert status == 0 and reason in warnings
     assert not list(tmp_path.glob('*.json'))
     with rasterio.open(scenes / 'a.tif', 'r+') as raster:
         raster.update_tags(TIFFTAG_DATETIME='2020:05:06 07:08:09')
     predict('scenes/a.tif', '--out', 'map.tif', '--stac')
-    assert 'TIFFTAG_DATETIME, which may be when the file was written' in warnings[-1]
+    assert 'TIFFTAG_DATETIME, which may be the time when the file' in warnings[-1]
     item = json.loads((tmp_path / 'map.json').read_text())
     assert item['properties']['datetime'] == '2020-05-06T07:08:09Z'
 
@@ -151,19 +154,19 @@ def test_inputs_are_never_overwritten(predict, tmp_path, values, scenes):
     named = '"crs": {"properties": {"name": "EPSG:32632"}}'
     area.write_text(f'{{"type": "Polygon", "coordinates": [{ring}], {named}}}')
     before = picture.read_bytes(), area.read_bytes()
-    for given, name in (
+    for arguments, name in (
         (('town.png', '--out', 'town.tif', '--preview'), 'town.png'),
         (('town.png', '--out', 'area.tif', '--aoi', 'area.geojson', '--geojson'), 'area.geojson'),
         (('scenes', '--out', 'scenes'), 'scenes/a.tif'),
     ):
-        status, _, errors = predict(*given)
-        assert status == 2 and f'{name} is read, and would be overwritten' in errors
+        status, _, errors = predict(*arguments)
+        assert status == 2 and f'{name} is an input and would be overwritten' in errors
     assert (picture.read_bytes(), area.read_bytes()) == before
     assert predict('town.png', '--out', 'town.tif')[0] == 0
     write_raster(tmp_path / 'more/a.tif', values)
     write_raster(tmp_path / 'more/a_confidence.tif', values)
     status, _, errors = predict('more', '--out', 'out', '--confidence')
-    assert status == 2 and 'two scenes would have the file out/a_confidence.tif' in errors
+    assert status == 2 and 'two scenes would write out/a_confidence.tif' in errors
 
 
 def test_what_cannot_be_read_or_written_is_one_sentence(predict, tmp_path, values, scenes):
@@ -173,18 +176,18 @@ def test_what_cannot_be_read_or_written_is_one_sentence(predict, tmp_path, value
     (tmp_path / 'text.tif').write_text('no image')
     (tmp_path / 'file').touch()
     cases = [
-        (('one.tif',), 'one.tif has 1 band and this model reads 3: give an image that has them.'),
-        (('four.tif',), 'four.tif has 4 bands and this model reads 3: name them with --bands'),
-        (('empty.tif',), 'empty.tif has no pixel with data'),
-        (('scenes/b.tif',), 'scenes/b.tif cannot be read to its end (b.tif, band 1: IReadBlock'),
+        (('one.tif',), 'one.tif has 1 band, but this model reads 3: use an image that has them.'),
+        (('four.tif',), 'four.tif has 4 bands, but this model reads 3: select them with --bands'),
+        (('empty.tif',), 'empty.tif has no pixels with data'),
+        (('scenes/b.tif',), 'scenes/b.tif cannot be read completely (b.tif, band 1: IReadBlock'),
         (('text.tif',), 'text.tif cannot be read'),
         (('none.tif',), 'there is no scene none.tif'),
-        (('scenes/a.tif', '--datetime', 'June'), '--datetime June: give the moment'),
+        (('scenes/a.tif', '--datetime', 'June'), '--datetime June is not a date'),
         (('scenes/a.tif', '--window', '0'), '--window 0'),
         (('scenes/a.tif', '--reference', 'one.tif', '--bands', '9', '2', '1'), 'no band 9'),
     ]
-    for given, message in cases:
-        status, _, errors = predict(*given, '--out', 'out/map.tif')
+    for arguments, message in cases:
+        status, _, errors = predict(*arguments, '--out', 'out/map.tif')
         assert status == 2 and errors.splitlines()[-1].startswith('error: ')
         assert message in errors.splitlines()[-1]
         assert not (tmp_path / 'out').exists() or not visible(tmp_path / 'out')
@@ -192,15 +195,15 @@ def test_what_cannot_be_read_or_written_is_one_sentence(predict, tmp_path, value
     assert status == 2 and 'Not a directory' in errors
 
 
-def test_depth_must_lie_on_the_grid_of_the_scene(predict, tmp_path, values, scenes):
+def test_depth_must_be_on_the_grid_of_the_scene(predict, tmp_path, values, scenes):
     model = save(tmp_path, 'depthda')
     ramp = np.linspace(1, 65535, 72)[None].repeat(56, 0).astype(np.uint16)
     write_raster(tmp_path / 'depth/a.png', ramp)
     write_raster(tmp_path / 'narrow.tif', ramp[:, :-1], **PLACE)
     moved = PLACE | dict(transform=from_origin(500_001, 5_400_000, 0.5, 0.5))
     write_raster(tmp_path / 'moved.tif', ramp, **moved)
-    holes = np.where(ramp > 60000, -9999, ramp / 1000).astype(np.float32)
-    write_raster(tmp_path / 'undeclared.tif', holes, **PLACE)
+    heights = np.where(ramp > 60000, -9999, ramp / 1000).astype(np.float32)
+    write_raster(tmp_path / 'undeclared.tif', heights, **PLACE)
     status, printed, _ = predict('scenes/a.tif', '--out', 'a.tif', '--depth', 'depth', model=model)
     assert status == 0 and 'a.tif.aux.xml' in printed
     cases = [
@@ -209,10 +212,10 @@ def test_depth_must_lie_on_the_grid_of_the_scene(predict, tmp_path, values, scen
         (('--depth', 'moved.tif'), 'are 2.0 columns and 0.0 rows apart'),
         (('--depth', 'none.tif'), 'there is no depth map none.tif'),
         (('--depth', 'undeclared.tif'), 'the height -9999, which looks like undeclared no-data'),
-        (('--depth', 'depth', '--depth-model', 'x/y'), 'give one of the two'),
+        (('--depth', 'depth', '--depth-model', 'x/y'), 'leave out one of the two'),
     ]
-    for given, message in cases:
-        status, _, errors = predict('scenes/c.tif', '--out', 'c.tif', *given, model=model)
+    for arguments, message in cases:
+        status, _, errors = predict('scenes/c.tif', '--out', 'c.tif', *arguments, model=model)
         assert status == 2 and message in errors
     assert not (tmp_path / 'c.tif').exists()
 

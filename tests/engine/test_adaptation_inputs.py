@@ -50,8 +50,16 @@ def crops(height, width):
     'method, options, message',
     [
         (RARE, {f'{TARGET}.data_root': 'nowhere'}, 'folder nowhere (data_root) does not exist: ma'),
-        (RARE, crops(64, 64), 'crop_size=(64, 64), and the source has crops of (128, 128): give'),
-        (RARE, crops(256, 256), 'crop_size=(256, 256), and the source has crops of (128, 128)'),
+        (
+            RARE,
+            crops(64, 64),
+            'crop_size is (64, 64), but the source domain has crops of (128',
+        ),
+        (
+            RARE,
+            crops(256, 256),
+            'crop_size is (256, 256), but the source domain has crops of (',
+        ),
         (
             OWN,
             {f'{TARGET}.depth': None},
@@ -70,12 +78,15 @@ def crops(height, width):
         (
             RARE,
             {f'+{TARGET}.metainfo': dict(classes=CLASSES[:2])},
-            'num_classes is 7 and the train dataset has 2 classes (background, building)',
+            'num_classes is 7, but the train dataset has 2 classes (background, building)',
         ),
         (
             RARE,
             {'model.segmentor.test_cfg.stride': (256, 256)},
-            'model.segmentor.test_cfg: windows of (128, 128) every (256, 256) pixels leave gaps',
+            (
+                'model.segmentor.test_cfg: windows of (128, 128) pixels with a stride of '
+                '(256, 256) leave gaps'
+            ),
         ),
     ],
 )
@@ -88,13 +99,11 @@ def test_settings_of_the_target_that_do_not_fit_are_refused(
     assert not list(tmp_path.rglob('*.pth'))
 
 
-def test_crops_of_two_sizes_are_refused_when_a_transform_of_another_kind_makes_them(
-    tmp_path, pair_run
-):
+def test_different_crop_sizes_are_refused_if_another_transform_makes_them(tmp_path, pair_run):
     step = dict(type='RandomCrop', crop_size=(128, 128))
-    place = index_of(RARE, 'RandomCrop')
-    options = pair_run(RARE) | UNPADDED | {f'{TARGET}.pipeline.{place}': step}
-    options[f'{TARGET}.pipeline.{place + 1}'] = dict(type='Resize', scale=(64, 64))
+    index = index_of(RARE, 'RandomCrop')
+    options = pair_run(RARE) | UNPADDED | {f'{TARGET}.pipeline.{index}': step}
+    options[f'{TARGET}.pipeline.{index + 1}'] = dict(type='Resize', scale=(64, 64))
     assert refusal(train, config_of(RARE), str(tmp_path), cfg_options=options) == (
         'source images have 128 × 128 pixels, but target images have 64 × 64: crop both to the '
         'same size, or set size=(height, width) of the data_preprocessor.'
@@ -117,7 +126,7 @@ def test_a_folder_without_target_images_and_images_of_other_bands_are_refused(
     assert sentence.endswith('Rural/images_png contains no images (.png, .jpg, .jpeg, .tif, .tiff)')
 
 
-def test_small_target_images_with_labels_and_without_depth_are_adapted_to_with_warnings(
+def test_small_target_images_with_labels_and_without_depth_cause_only_warnings(
     tmp_path, target, pair_run
 ):
     for path in files(target, 'rdepth/synthetic'):
@@ -130,8 +139,8 @@ def test_small_target_images_with_labels_and_without_depth_are_adapted_to_with_w
     runner = train(config_of(OWN), str(tmp_path / 'run'), cfg_options=options)
     logged = next((tmp_path / 'run').glob('*/*.log')).read_text()
     assert '12 of 12 sampled training tiles are smaller than the crop of 128×128' in logged
-    assert '12 of 12 sampled training depth maps hold no depth at all' in logged
-    assert 'the target dataset has labels: no loss reads them' in logged
+    assert '12 of 12 sampled training depth maps have no pixel with depth' in logged
+    assert 'the target dataset has labels, which no loss reads' in logged
     labels = runner.model.last_labels
     assert (labels[:, 96:] == 255).all() and (labels[:, :, 80:] == 255).all()
     assert (labels[:, :96, :80] != 255).all()

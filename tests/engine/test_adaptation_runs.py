@@ -19,7 +19,9 @@ def weights(path):
     return torch.load(path, weights_only=True)['state_dict']
 
 
-def test_with_every_part_off_it_is_the_training_on_the_source(tmp_path, short_run, pair_run):
+def test_an_adaptation_with_every_part_off_equals_training_on_the_source(
+    tmp_path, short_run, pair_run
+):
     longer = {
         'optim_wrapper.paramwise_cfg.decay_rate': 0.9,
         'train_cfg.max_iters': 20,
@@ -37,7 +39,7 @@ def test_with_every_part_off_it_is_the_training_on_the_source(tmp_path, short_ru
 
 
 @pytest.fixture(scope='module')
-def whole_run(tmp_path_factory, pair_run):
+def run_of(tmp_path_factory, pair_run):
     """Return a function that trains a method, once, and returns the config, options and folder."""
 
     @cache
@@ -60,13 +62,13 @@ def whole_run(tmp_path_factory, pair_run):
 
 
 @pytest.mark.parametrize('method', EVERY_TILE + RARE_CLASSES)
-def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, whole_run, method):
-    (config, options, whole), halves = whole_run(method), tmp_path / 'halves'
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, run_of, method):
+    (config, options, full), halves = run_of(method), tmp_path / 'halves'
     halves.mkdir()
-    shutil.copy(whole / 'iter_2.pth', halves)  # a run that was killed after two steps
+    shutil.copy(full / 'iter_2.pth', halves)  # a run that was killed after two steps
     (halves / 'last_checkpoint').write_text(str(halves / 'iter_2.pth'))
     train(config, str(halves), resume=True, cfg_options=options)
-    one, other = (weights(folder / 'iter_4.pth') for folder in (whole, halves))
+    one, other = (weights(folder / 'iter_4.pth') for folder in (full, halves))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[key], value) for key, value in other.items())
     kept = {key.split('.')[0] for key in one}
@@ -77,15 +79,15 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, whole_run, method):
     assert kept == {'segmentor'} | expected
 
 
-def test_a_checkpoint_is_tested_with_either_config(tmp_path, short_run, whole_run, capsys):
-    *adapted, folder = whole_run('daformer_upernet')
+def test_a_checkpoint_is_tested_with_either_config(tmp_path, short_run, run_of, capsys):
+    *adapted, folder = run_of('daformer_upernet')
     capsys.readouterr()
     results = [
         run_test(config, folder / 'iter_4.pth', str(tmp_path / config.stem), cfg_options=options)
         for config, options in (adapted, (PLAIN, short_run))
     ]
     assert results[0]['scores'] == results[1]['scores']
-    assert 'another model' not in capsys.readouterr().out
+    assert 'a model that differs' not in capsys.readouterr().out
     trained_on = results[0]['trained_on']
     assert trained_on['target']['domains'] == ['Rural'] and trained_on['source']['images'] > 0
 
@@ -93,12 +95,14 @@ def test_a_checkpoint_is_tested_with_either_config(tmp_path, short_run, whole_ru
 def test_a_segmentor_can_start_an_adaptation(tmp_path, trained_once, pair_run):
     checkpoint = trained_once(PLAIN.stem) / 'iter_4.pth'
     start = {'load_from': str(checkpoint), 'load_partial': True}
-    none = {'train_cfg.max_iters': 1, 'optim_wrapper.optimizer.lr': 1e-12}
-    none |= {'default_hooks.checkpoint.interval': 1, 'train_cfg.val_interval': 1}
-    none |= {'param_scheduler': []}
+    one_step = {'train_cfg.max_iters': 1, 'optim_wrapper.optimizer.lr': 1e-12}
+    one_step |= {'default_hooks.checkpoint.interval': 1, 'train_cfg.val_interval': 1}
+    one_step |= {'param_scheduler': []}
     config = CONFIGS / 'daformer_upernet-tiny_u2r.py'
     train(
-        config, str(tmp_path / 'adapted'), cfg_options=pair_run('daformer_upernet') | start | none
+        config,
+        str(tmp_path / 'adapted'),
+        cfg_options=pair_run('daformer_upernet') | start | one_step,
     )
     plain = weights(checkpoint)
     adapted = weights(tmp_path / 'adapted/iter_1.pth')

@@ -49,13 +49,17 @@ def test_a_checkpoint_names_the_encoder_and_a_test_finds_it(trained, tmp_path):
     assert [key for key in state if key.startswith('backbone.')] == ['backbone.fingerprint']
     assert any(key.startswith('depth_decoder.') for key in state)
     scores = test(CONFIG, folder / 'iter_4.pth', str(tmp_path), cfg_options=options)['scores']
-    # The same with the encoder inside, by another way to the same weights.
-    whole = options | {'+model.backbone.in_checkpoint': True}
-    train(CONFIG, str(tmp_path / 'whole'), cfg_options=whole)
-    own = read(tmp_path / 'whole/iter_4.pth')
-    assert all(torch.equal(own[key], state[key]) for key in state if key in own)
-    assert 'backbone.fingerprint' not in own and len(own) > len(state)
-    again = test(CONFIG, tmp_path / 'whole/iter_4.pth', str(tmp_path / 'whole'), cfg_options=whole)
+    # A checkpoint that contains the encoder gives the same scores.
+    complete = options | {'+model.backbone.in_checkpoint': True}
+    train(CONFIG, str(tmp_path / 'whole'), cfg_options=complete)
+    complete_state = read(tmp_path / 'whole/iter_4.pth')
+    assert all(
+        torch.equal(complete_state[key], state[key]) for key in state if key in complete_state
+    )
+    assert 'backbone.fingerprint' not in complete_state and len(complete_state) > len(state)
+    again = test(
+        CONFIG, tmp_path / 'whole/iter_4.pth', str(tmp_path / 'whole'), cfg_options=complete
+    )
     assert again['scores'] == scores
 
 
@@ -78,7 +82,7 @@ def test_another_encoder_is_refused(trained, tmp_path):
         test(CONFIG, folder / 'iter_4.pth', str(tmp_path), cfg_options=gone)
 
 
-def test_depth_is_saved_beside_the_mask(trained, tmp_path):
+def test_depth_is_saved_next_to_the_label_map(trained, tmp_path):
     folder, options = trained
     keep = dict(out=str(tmp_path / 'masks'), save_depth=str(tmp_path / 'depth'))
     plain = test(CONFIG, folder / 'iter_4.pth', str(tmp_path), cfg_options=options)
@@ -99,10 +103,10 @@ def test_depth_is_saved_beside_the_mask(trained, tmp_path):
 def test_depth_of_a_model_that_predicts_none_is_refused(trained, tmp_path):
     folder, options = trained
     keep = dict(save_depth=str(tmp_path / 'depth'), cfg_options=options)
-    with pytest.raises(UserError, match='--tta averages class scores only'):
+    with pytest.raises(UserError, match='--tta averages class scores, but not depth'):
         test(CONFIG, folder / 'iter_4.pth', str(tmp_path), tta=True, **keep)
     without = {key: value for key, value in options.items() if 'weights' not in key}
-    with pytest.raises(UserError, match='EncoderDecoder of this config predicts no depth'):
+    with pytest.raises(UserError, match='EncoderDecoder of this config does not predict depth'):
         test(
             CONFIG.with_name('depthda_tiny_u2r.py'),
             folder / 'iter_4.pth',
@@ -112,7 +116,7 @@ def test_depth_of_a_model_that_predicts_none_is_refused(trained, tmp_path):
         )
 
 
-def test_a_teacher_runs_along_where_the_images_have_no_maps(trained, tmp_path):
+def test_a_teacher_estimates_depth_if_the_images_have_no_depth_maps(trained, tmp_path):
     _, options = trained
     save_tiny(tmp_path / 'teacher')
     without = options | {'train_dataloader.dataset.depth': None, 'train_cfg.max_iters': 2}
@@ -120,10 +124,10 @@ def test_a_teacher_runs_along_where_the_images_have_no_maps(trained, tmp_path):
         UserError, match='none: set depth=... of the dataset, or teacher=.* of the model'
     ):
         train(CONFIG, str(tmp_path / 'none'), cfg_options=without)
-    along = without | {
+    with_teacher = without | {
         '+model.teacher.type': 'DepthAnythingTeacher',
         '+model.teacher.weights': str(tmp_path / 'teacher'),
     }
-    train(CONFIG, str(tmp_path / 'run'), cfg_options=along)
+    train(CONFIG, str(tmp_path / 'run'), cfg_options=with_teacher)
     state = read(tmp_path / 'run/iter_2.pth')
     assert not [key for key in state if 'teacher' in key]

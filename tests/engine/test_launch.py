@@ -39,9 +39,12 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(trained, tmp_path
     resumed = options | {'train_dataloader.num_workers': 2}
     train(CONFIG, str(tmp_path), resume=True, cfg_options=resumed)
 
-    whole, again = folder / 'iter_4.pth', tmp_path / 'iter_4.pth'
-    assert equal(weights(whole), weights(again))
-    states = [torch.load(p, weights_only=True)['optimizer']['state'] for p in (whole, again)]
+    uninterrupted, resumed_file = folder / 'iter_4.pth', tmp_path / 'iter_4.pth'
+    assert equal(weights(uninterrupted), weights(resumed_file))
+    states = [
+        torch.load(p, weights_only=True)['optimizer']['state']
+        for p in (uninterrupted, resumed_file)
+    ]
     assert all(
         torch.equal(states[0][i][key], states[1][i][key]) for i in states[0] for key in states[0][i]
     )
@@ -107,8 +110,8 @@ def test_two_trainings_never_write_to_one_folder(trained, tmp_path):
         other.stdout.readline()
         for resume in (False, True):
             assert refusal(train, CONFIG, str(tmp_path), resume=resume, cfg_options=options) == (
-                f'another process is writing to {tmp_path}: wait until it ends, or give this '
-                'training a --work-dir of its own.'
+                f'another process is writing to {tmp_path}: wait until it ends, or use another '
+                '--work-dir for this training.'
             )
         assert [path.name for path in tmp_path.iterdir()] == ['.training.lock']
         # A check writes nothing, and a finished run has nothing to do.
@@ -150,7 +153,7 @@ def test_a_resumed_run_keeps_its_optimiser_and_schedule(trained, tmp_path, key, 
     assert refusal(
         train, CONFIG, str(tmp_path), resume=True, cfg_options=options | {key: value}
     ) == (
-        f'{last} is of a run with {key}={old}, which a resumed run keeps, and this one has '
+        f'{last} comes from a run with {key}={old}, which a resumed run keeps, but this run has '
         f'{value}: resume with --cfg-options {key}={old}, or start from the weights with '
         f'load_from={last} in another --work-dir.'
     )
@@ -175,7 +178,7 @@ def test_two_runs_of_one_process_have_different_names(tmp_path, short_run, monke
     assert time.strftime('%Y%m%d_%H%M%S') > now
 
 
-def test_wrong_paths_are_named_with_what_is_there(tmp_path, trained):
+def test_wrong_paths_are_refused_with_similar_names(tmp_path, trained):
     with pytest.raises(UserError, match='no config file.*depthda_tiny_u2r.py'):
         load_config(CONFIGS / 'depthda_tiny.py')
     folder, options = trained
@@ -189,7 +192,7 @@ def test_wrong_paths_are_named_with_what_is_there(tmp_path, trained):
         )
 
 
-def test_the_config_s_own_resume_in_an_empty_folder_starts_as_without(trained, tmp_path):
+def test_resume_in_the_config_starts_anew_in_an_empty_folder(trained, tmp_path):
     folder, options = trained
     options = options | {'train_cfg.max_iters': 2, 'resume': True}
     leak = {'test_dataloader.dataset.domain': 'Urban', 'test_dataloader.dataset.split': 'Train'}
@@ -197,7 +200,7 @@ def test_the_config_s_own_resume_in_an_empty_folder_starts_as_without(trained, t
     assert equal(weights(folder / 'iter_2.pth'), weights(tmp_path / 'iter_2.pth'))
     # The log has what the user should know.
     log = next(tmp_path.glob('2*/*.log')).read_text()
-    assert 'nothing to resume' in log and 'test images are training images too' in log
+    assert 'nothing to resume' in log and 'test images are also training images' in log
 
 
 def test_resume_continues_the_last_run_and_keeps_a_config_that_repeats_it(trained, tmp_path):

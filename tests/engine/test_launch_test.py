@@ -46,8 +46,8 @@ def test_test_writes_scores_maps_and_a_checked_zip(trained, tmp_path, sample):
     # What was run, when, and image by image.
     assert written['cfg_options'] == options
     assert datetime.fromisoformat(written['finished']).utcoffset() == timedelta(0)
-    (own,) = tmp_path.glob('2*/metrics.json')
-    assert json.loads(own.read_text()) == written
+    (logged,) = tmp_path.glob('2*/metrics.json')
+    assert json.loads(logged.read_text()) == written
     tiles = load_tiles(tmp_path / 'tiles.npz')
     assert [Path(name).name for name in tiles.names] == names
     assert (
@@ -59,13 +59,13 @@ def test_test_writes_scores_maps_and_a_checked_zip(trained, tmp_path, sample):
     import numpy as np
     from sklearn.metrics import accuracy_score
 
-    truth, found = [], []
+    labels, predicted = [], []
     for name in names:
         label = cv2.imread(str(sample / 'Test/Rural/masks_png' / name), cv2.IMREAD_UNCHANGED)
         counted = label > 0
-        truth.append(label[counted] - 1)
-        found.append(cv2.imread(str(tmp_path / 'maps' / name), cv2.IMREAD_UNCHANGED)[counted])
-    accuracy = accuracy_score(np.concatenate(truth), np.concatenate(found))
+        labels.append(label[counted] - 1)
+        predicted.append(cv2.imread(str(tmp_path / 'maps' / name), cv2.IMREAD_UNCHANGED)[counted])
+    accuracy = accuracy_score(np.concatenate(labels), np.concatenate(predicted))
     assert results['scores']['OA'] == pytest.approx(100 * accuracy)
 
 
@@ -130,8 +130,9 @@ def test_a_test_in_the_folder_of_a_training_leaves_its_config(trained, tmp_path,
     test(CONFIG, tmp_path / 'iter_4.pth', str(tmp_path), str(out), cfg_options=options)
     assert (tmp_path / CONFIG.name).read_text() == '# of the training'
     assert (
-        f'warning: --out {out} holds 4 PNG of images that this test does not predict (a.png, '
-        'b.png, c.png, …): give another folder to keep the maps of this test apart.'
+        f'warning: --out {out} already contains 4 PNG files of images that this test does not '
+        'predict (a.png, b.png, c.png, …): use another folder to keep the maps of this test '
+        'separate.'
     ) in capsys.readouterr().out
 
 
@@ -149,7 +150,7 @@ def test_an_impossible_submission_is_refused_before_the_images_are_predicted(
     def submit(**kwargs):
         test(CONFIG, checkpoint, str(tmp_path), cfg_options=options, **kwargs)
 
-    with pytest.raises(UserError, match='--against names.*add --submission'):
+    with pytest.raises(UserError, match='--against is used only to check a zip: add --submission'):
         submit(against=str(images))
     with pytest.raises(UserError, match='must end with .zip'):
         submit(submission=str(tmp_path / 'u2r.rar'), against=str(images))
@@ -158,9 +159,9 @@ def test_an_impossible_submission_is_refused_before_the_images_are_predicted(
     with pytest.raises(UserError, match='missing'):
         submit(submission=str(tmp_path / 'u2r.zip'), against=str(sample / 'Train/Rural/images_png'))
     assert refusal(submit, submission=str(tmp_path / 'u2r.zip')) == (
-        f'--submission: {CONFIG} tests 3 images of {sample} (Rural, Test), and none of them is a '
-        'test image of LoveDA: use a config with -server in its name, or give the folder of the '
-        'test images with --against DIR.'
+        f'--submission: {CONFIG} tests 3 images of {sample} (Rural, Test), none of which is a '
+        'test image of LoveDA: use a config with -server in its name, or name the folder of '
+        'the test images with --against DIR.'
     )
     # No log, no config, no maps.
     assert list(tmp_path.iterdir()) == []
@@ -170,7 +171,7 @@ def test_both_domains_are_one_submission_of_the_segmentation_challenge(trained, 
     folder, options = trained
     both, archive = {'test_dataloader.dataset.domain': ['Urban', 'Rural']}, tmp_path / 'both.zip'
     settings = dict(cfg_options=options | both, submission=str(archive))
-    with pytest.raises(UserError, match=r'\(Urban, Rural, Test\), and none of them is a test'):
+    with pytest.raises(UserError, match=r'\(Urban, Rural, Test\), none of which is a test'):
         test(CONFIG, folder / 'iter_4.pth', str(tmp_path), **settings)
     assert not (tmp_path / 'predictions').exists() and not archive.exists()
     test(CONFIG, folder / 'iter_4.pth', str(tmp_path), against=str(sample), **settings)

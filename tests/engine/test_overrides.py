@@ -59,14 +59,18 @@ def test_existing_keys_are_set_even_inside_lists():
         ('crop_size', (256, 256), 'override model.data_preprocessor.size'),
         ('train_pipeline.0.type', 'X', 'override train_dataloader.dataset.pipeline'),
         # Text in place of a number or a list.
-        ('train_cfg.max_iters', '100k', r'has type int .*\(now 100\), .* set to the text .100k'),
+        (
+            'train_cfg.max_iters',
+            '100k',
+            r'type int .*\(its value is 100\), .* set to the text .100k',
+        ),
         ('train_dataloader.dataset.pipeline', 'fast', "cannot be set to the text 'fast'"),
     ],
 )
 def test_what_cannot_be_overridden_is_refused_with_what_to_do(key, value, message):
-    found = refusal(apply_overrides, config(), {key: value})
-    assert re.search(message, found)
-    assert 'did you mean' not in found or f'+{key}=' in found
+    sentence = refusal(apply_overrides, config(), {key: value})
+    assert re.search(message, sentence)
+    assert 'did you mean' not in sentence or f'+{key}=' in sentence
 
 
 def test_a_leading_plus_adds_a_key():

@@ -41,33 +41,33 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path):
 def test_a_hand_written_config_is_not_overwritten(tmp_path, text):
     (tmp_path / 'mine.py').write_text(f'b = 2\n{text}\n')
     assert refusal(prepare, Config(dict()), tmp_path / 'mine.py', str(tmp_path), 'none') == (
-        f'--work-dir {tmp_path} is the folder of {tmp_path}/mine.py, which the complete config of '
-        'the run would overwrite: give another --work-dir.'
+        f'--work-dir {tmp_path} contains {tmp_path}/mine.py, and the run would overwrite that '
+        'file with its complete config: use another --work-dir.'
     )
     prepare(Config(dict()), tmp_path / 'mine.py', str(tmp_path / 'runs'), 'none')
 
 
-def test_a_config_that_a_run_wrote_is_run_again_where_it_lies(tmp_path):
+def test_a_config_that_a_run_wrote_can_be_run_again_in_its_folder(tmp_path):
     (tmp_path / 'mine.py').write_text("b = 2\nc = '#'\n")
     prepare(Config(dict()), tmp_path / 'mine.py', str(tmp_path), 'none')
 
 
-def test_pictures_do_not_take_the_place_of_indices(tmp_path):
+def test_colour_images_are_not_written_to_the_folder_of_indices(tmp_path):
     cfg = Config(dict(work_dir=str(tmp_path)))
     check_outputs(cfg, show_dir=str(tmp_path / 'pictures'))
-    with pytest.raises(UserError, match='predictions is where class indices are expected, not'):
+    with pytest.raises(UserError, match='predictions is the folder of class indices, not'):
         check_outputs(cfg, show_dir=str(tmp_path / 'predictions'))
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):
     (tmp_path / 'file').touch()
     assert refusal(prepare, Config(dict()), 'x.py', f'{tmp_path}/file/a/b', 'none') == (
-        f'--work-dir {tmp_path}/file/a/b cannot be made, because {tmp_path}/file is a file: give a '
-        'folder.'
+        f'--work-dir {tmp_path}/file/a/b cannot be created, because {tmp_path}/file is a file: '
+        'name another folder.'
     )
     # Not even root can write there.
     assert refusal(prepare, Config(dict()), 'x.py', '/proc/depthda/a', 'none').startswith(
-        '--work-dir /proc/depthda/a: nothing can be written to /proc ('
+        '--work-dir /proc/depthda/a cannot be used, because nothing can be written to /proc ('
     )
     monkeypatch.chdir(tmp_path)
     prepare(Config(dict()), 'x.py', 'new/folder', 'none')
@@ -76,14 +76,14 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):
 
 def test_a_folder_in_place_of_a_config_is_refused(tmp_path):
     assert refusal(load_config, tmp_path) == (
-        f'{tmp_path} is a folder: give a config file (.py), such as those that depthda configs '
-        'lists.'
+        f'{tmp_path} is a folder: name a config file (.py), such as one of those that depthda '
+        'configs lists.'
     )
 
 
 def test_a_checkpoint_in_place_of_a_config_is_refused(tmp_path):
     (tmp_path / 'iter_1.pth').touch()
-    with pytest.raises(UserError, match='not a config file: give the .py config first'):
+    with pytest.raises(UserError, match='not a config file: name the config'):
         load_config(tmp_path / 'iter_1.pth')
 
 
@@ -102,7 +102,7 @@ def test_amp_reaches_every_part_of_a_model():
     use_amp(cfg)
     parts = build_optim_wrapper(MODELS.build(cfg.model), cfg.optim_wrapper)
     assert {type(part) for part in parts.values()} == {AutocastOptimWrapper}
-    # One that says so for itself is changed as well; another kind is the user's own affair.
+    # A part with its own type is changed as well; another type is left to the user.
     cfg.optim_wrapper.critics.type = 'OptimWrapper'
     use_amp(cfg)
     assert cfg.optim_wrapper.critics.type == 'AutocastOptimWrapper'
@@ -114,10 +114,11 @@ def test_amp_reaches_every_part_of_a_model():
 def test_tta_names_what_the_config_does_not_set():
     cfg = load_config('configs/sample/upernet_tiny_u2r.py', {'tta_pipeline': None})
     assert refusal(use_tta, cfg) == (
-        '--tta needs tta_pipeline, and the config does not set it: see configs/_base_/datasets/.'
+        '--tta needs tta_pipeline, which the config does not set: add it as in '
+        'configs/_base_/datasets/.'
     )
     assert refusal(use_tta, Config(dict(tta_pipeline=[]))) == (
-        '--tta needs tta_model, and the config does not set it: see '
+        '--tta needs tta_model, which the config does not set: add it as in '
         'configs/_base_/default_runtime.py.'
     )
 

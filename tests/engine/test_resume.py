@@ -44,7 +44,7 @@ def begins(cfg, resume=False):
     return start.checkpoint and os.path.basename(start.checkpoint), start.resumed
 
 
-def test_an_empty_folder_starts_anew_whoever_asks_for_resume(tmp_path):
+def test_an_empty_folder_starts_anew_with_either_kind_of_resume(tmp_path):
     assert find_start(config(tmp_path), resume=False) == Start()
     for cfg, resume in ((config(tmp_path), True), (config(tmp_path, resume=True), False)):
         start = find_start(cfg, resume)
@@ -67,13 +67,13 @@ def test_resume_in_the_config_resumes_the_file_it_names(folder):
     assert begins(config(folder, resume=True, load_from=earlier)) == ('iter_2.pth', True)
 
 
-def test_a_fresh_start_beside_an_earlier_run_is_told(folder):
+def test_a_fresh_start_in_the_folder_of_an_earlier_run_is_reported(folder):
     start = find_start(config(folder), resume=False)
     assert start.checkpoint is None and 'iter_4.pth of an earlier run' in start.note
 
 
 def test_another_seed_is_refused(folder):
-    with pytest.raises(UserError, match=r'seed 0, and this one has randomness\.seed=1'):
+    with pytest.raises(UserError, match=r'seed 0, but this run has randomness\.seed=1'):
         find_start(config(folder, randomness=dict(seed=1)), resume=True)
     # No fixed seed: the interrupted run's own is taken over.
     assert begins(config(folder, randomness=dict()), resume=True) == ('iter_4.pth', True)
@@ -88,39 +88,39 @@ def test_a_finished_run_is_recognised_and_one_beyond_the_end_refused(folder):
         last(3)
 
 
-def test_a_damaged_checkpoint_is_named_with_what_is_left(folder):
+def test_a_damaged_checkpoint_is_refused_with_the_one_before_it(folder):
     last = folder / 'iter_6.pth'
     save(last, 6)
     last.write_bytes(last.read_bytes()[:-100])
     (folder / 'last_checkpoint').write_text(str(last))
-    for left, then in (
-        ('iter_4.pth', 'continues from iter_4.pth'),
-        (None, 'starts at iteration 0'),
+    for remaining, outcome in (
+        ('iter_4.pth', 'continue from iter_4.pth'),
+        (None, 'start at iteration 0'),
     ):
-        if left is None:
+        if remaining is None:
             (folder / 'iter_4.pth').unlink()
         assert refusal(find_start, config(folder), resume=True) == (
-            f'{last} is damaged or was not written to its end: remove it, and --resume {then}.'
+            f'{last} is damaged or incomplete: remove it, and --resume will {outcome}.'
         )
 
 
 def test_weights_alone_cannot_be_resumed(tmp_path):
     path = tmp_path / 'best_mIoU_iter_4.pth'
     torch.save({'state_dict': {}, 'meta': {'iter': 4}}, path)
-    with pytest.raises(UserError, match='holds weights alone'):
+    with pytest.raises(UserError, match='contains only weights'):
         find_start(config(tmp_path, resume=True, load_from=str(path)), resume=False)
 
 
-def test_a_part_of_nothing_is_refused_and_a_resumed_run_is_whole(folder, tmp_path):
+def test_load_partial_needs_a_checkpoint_and_has_no_effect_on_resume(folder, tmp_path):
     assert refusal(find_start, config(tmp_path / 'empty', load_partial=True), resume=True) == (
-        'load_partial=True loads what fits of load_from, and load_from is not set: name a '
-        'checkpoint there, or leave load_partial out.'
+        'load_partial=True needs a checkpoint, and load_from is not set: set load_from to a '
+        'checkpoint, or leave out load_partial.'
     )
     assert begins(config(folder, load_partial=True), resume=True) == ('iter_4.pth', True)
 
 
-def test_a_rate_that_a_hook_has_lowered_is_no_other_rate():
-    """Without schedulers, a plateau hook may have changed the rate: the run goes on with it."""
+def test_a_rate_that_a_hook_has_lowered_is_not_reported_as_changed():
+    """Without schedulers, a plateau hook may have changed the rate, which the run then keeps."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(2))], lr=1.0)
     saved = dict(optimizer=optimizer.state_dict(), meta={})
     saved['optimizer']['param_groups'][0]['lr'] = 0.5
@@ -141,10 +141,11 @@ def test_a_rate_that_a_hook_has_lowered_is_no_other_rate():
         check_resumed(runner, saved)
 
 
-def sentence_about(path, was, now, advice) -> str:
+def sentence_about(path, old, new, advice) -> str:
     return (
-        f'{path} is of a run with {was}, which a resumed run keeps, and this one has {now}: resume '
-        f'with {advice}, or start from the weights with load_from={path} in another --work-dir.'
+        f'{path} comes from a run with {old}, which a resumed run keeps, but this run has '
+        f'{new}: resume with {advice}, or start from the weights with load_from={path} in '
+        'another --work-dir.'
     )
 
 
@@ -180,7 +181,7 @@ def test_another_batch_or_schedule_is_refused(trained_once, short_run, tmp_path,
             3,
             (
                 '6 (2 in each of 3 processes)',
-                'as many processes and the batch_size that make 2',
+                'a number of processes and a batch_size that together make 2',
             ),
         ),
     ],
@@ -208,7 +209,7 @@ def test_schedulers_that_are_added_or_replaced_are_refused():
 
     def refused(now, saved):
         runner.param_schedulers = now
-        states = [each.state_dict() for each in saved]
+        states = [scheduler.state_dict() for scheduler in saved]
         names = now if isinstance(now, dict) else None
         saved = dict.fromkeys(names, states) if names else states
         return refusal(
@@ -226,12 +227,12 @@ def test_schedulers_that_are_added_or_replaced_are_refused():
         '0',
         'the param_scheduler.critics of that run',
     )
-    found = refused({'generators': [poly], 'critics': []}, [poly])
-    assert found == sentence_about('iter_2.pth', *of_part)
+    sentence = refused({'generators': [poly], 'critics': []}, [poly])
+    assert sentence == sentence_about('iter_2.pth', *of_part)
 
 
-def test_fewer_processes_with_larger_batches_go_on(trained_once, short_run, tmp_path):
-    """As many samples an iteration as before, dealt in another way."""
+def test_a_run_resumes_with_fewer_processes_and_larger_batches(trained_once, short_run, tmp_path):
+    """The number of samples per iteration is the same as before."""
     checkpoint = trained_once(SAMPLE.stem) / 'iter_2.pth'
     content = torch.load(checkpoint, weights_only=True)
     assert content['meta']['samples_per_iteration'] == 2

@@ -9,7 +9,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.logging import MMLogger
 from refusals import refusal
 
-from depthda.engine.run_end import BegunHook, logged_end, logged_errors, lost_files
+from depthda.engine.run_end import BegunHook, explained_removals, logged_end, logged_errors
 from depthda.errors import UserError
 
 SAMPLE = Path(__file__).parents[2] / 'configs' / 'sample' / 'upernet_tiny_u2r.py'
@@ -33,24 +33,28 @@ def interrupt(folder, checkpoint=None, origin=None, resumed=False) -> str:
 
 def test_an_interrupt_says_where_resume_continues(tmp_path, log):
     assert interrupt(tmp_path) == (
-        'interrupted at 4; no checkpoint was written; --resume starts anew'
+        'interrupted at iteration 4 before a checkpoint was written: --resume starts '
+        'from the beginning'
     )
     path = tmp_path / 'iter_2.pth'
     torch.save({'meta': {'iter': 2}}, path)
-    expected = f'interrupted at 4; last checkpoint {path}; --resume continues at 2'
+    expected = (
+        'interrupted at iteration 4: --resume continues at iteration 2, from the last '
+        f'checkpoint ({path})'
+    )
     assert interrupt(tmp_path, path) == expected
     assert interrupt(tmp_path, None, str(path), resumed=True) == expected
     # The folder holds a checkpoint of an earlier run, which --resume would use.
     assert interrupt(tmp_path) == (
-        'interrupted at 4; no checkpoint was written; --resume continues at 2 of an earlier run '
-        f'({path})'
+        'interrupted at iteration 4 before a checkpoint was written: --resume continues at '
+        f'iteration 2 of an earlier run ({path})'
     )
-    assert log.read_text().count('interrupted at 4') == 4
+    assert log.read_text().count('interrupted at iteration 4') == 4
 
 
 def test_an_interrupt_is_reported_although_a_library_replaces_it(tmp_path, log):
     runner = SimpleNamespace(iter=4, work_dir=str(tmp_path), hooks=[], _resume=False)
-    with pytest.raises(KeyboardInterrupt, match='interrupted at 4'), logged_end(runner):
+    with pytest.raises(KeyboardInterrupt, match='interrupted at iteration 4'), logged_end(runner):
         try:
             raise KeyboardInterrupt
         except BaseException:
@@ -73,7 +77,7 @@ def test_a_file_that_disappears_under_a_run_is_one_sentence(tmp_path):
     run, gone = BegunHook(), tmp_path / 'a.png'
 
     def read(work_dir, kind=None):
-        with lost_files(str(work_dir), run):
+        with explained_removals(str(work_dir), run):
             try:
                 gone.read_bytes()
             except FileNotFoundError as error:
@@ -86,14 +90,14 @@ def test_a_file_that_disappears_under_a_run_is_one_sentence(tmp_path):
     run.begun = True
     for kind in (None, FileNotFoundError):
         assert refusal(read, work_dir, kind) == (
-            f'{gone} was removed while the run needed it: put it back; --resume continues a '
-            'training.'
+            f'{gone} was removed while the run needed it: put it back, and add --resume if the '
+            'run was a training.'
         )
     for folder in (gone, gone.parent):
         assert refusal(read, folder) == (
-            f'{folder} or a file in it was removed while the run wrote to it: start the run again, '
-            'and leave the folder alone until it ends.'
+            f'{folder} or a file in it was removed while the run wrote to it: start the run '
+            'again, and do not change the folder until it ends.'
         )
     # Another failure than that stays what it is.
-    with pytest.raises(PermissionError), lost_files(str(work_dir), run):
+    with pytest.raises(PermissionError), explained_removals(str(work_dir), run):
         raise PermissionError(13, 'Permission denied', str(gone))

@@ -57,7 +57,7 @@ def options(sample):
 
 @pytest.fixture
 def maps(tested, tmp_path):
-    """A copy of the maps, to be spoilt."""
+    """A copy of the maps, for tests to damage."""
     return Path(shutil.copytree(tested[1] / 'predictions', tmp_path / 'maps'))
 
 
@@ -70,10 +70,10 @@ def test_the_maps_of_a_model_score_as_the_model(tested, maps, sample, tmp_path):
     assert results['checkpoint'] is None and len(results['scores']) > 6
     assert results['predictions']['folder'] == str(maps) and results['predictions']['files'] == 3
     assert read_json(tmp_path / 'given/metrics.json') == results
-    counts, own = load_tiles(tmp_path / 'given/tiles.npz'), load_tiles(model / 'tiles.npz')
-    assert np.array_equal(counts.counts, own.counts)
-    assert counts.names.tolist() == own.names.tolist()
-    assert counts.cells() == own.cells() == [('Rural', 'Test')] * 3
+    counts, of_model = load_tiles(tmp_path / 'given/tiles.npz'), load_tiles(model / 'tiles.npz')
+    assert np.array_equal(counts.counts, of_model.counts)
+    assert counts.names.tolist() == of_model.names.tolist()
+    assert counts.cells() == of_model.cells() == [('Rural', 'Test')] * 3
 
     gain = compare(model, tmp_path / 'given', resamples=10)
     assert gain['mIoU']['difference'] == 0
@@ -83,7 +83,7 @@ def test_the_maps_of_a_model_score_as_the_model(tested, maps, sample, tmp_path):
     assert 'errors of given' in text and 'none: given predictions were scored' in text
 
 
-def test_a_page_says_how_to_bring_back_the_pictures(maps, sample, tmp_path):
+def test_a_page_says_how_to_restore_the_pictures(maps, sample, tmp_path):
     score_predictions(CONFIG, maps, str(tmp_path / 'given'), None, options(sample))
     shutil.rmtree(tmp_path / 'given/predictions')
     page = make_page([tmp_path / 'given'], out=tmp_path / 'page.html', tiles=1)
@@ -127,7 +127,7 @@ def test_maps_without_the_first_class_are_scored_with_a_warning(
         cv2.imwrite(str(path), np.full((128, 128), 3, np.uint8))
     score_predictions(CONFIG, maps, str(tmp_path / 'given'), None, options(sample))
     assert lines == [
-        f'no pixel of {maps} is of class 0 (background): if the maps count classes from 1, '
+        f'no pixel in {maps} has class 0 (background): if the maps number their classes from 1, '
         'subtract 1 and score them again'
     ]
 
@@ -138,8 +138,8 @@ def test_maps_without_the_first_class_are_scored_with_a_warning(
         (
             'headline',
             'Rurall',
-            "test_evaluator.headline='Rurall' is not in the test dataset, which has all, Rural, "
-            'Test, Test/Rural.',
+            "test_evaluator.headline='Rurall' is not a group of the test dataset: use one of "
+            'all, Rural, Test, Test/Rural.',
         ),
         ('aggregate', 'batch', "aggregate='batch' must be 'global' or 'per_batch'."),
         (
@@ -150,7 +150,10 @@ def test_maps_without_the_first_class_are_scored_with_a_warning(
         (
             'headlin',
             'Rural',
-            "test_evaluator: SegmentationMetric takes no 'headlin'; did you mean 'headline'?",
+            (
+                "test_evaluator: SegmentationMetric has no argument 'headlin'; did you mean "
+                "'headline'?"
+            ),
         ),
     ],
 )
@@ -183,18 +186,19 @@ def test_images_without_labels_are_for_the_server(maps, sample, tmp_path):
         None,
         {'test_dataloader.dataset.data_root': str(sample)},
     ) == (
-        f'the test images of {server} have no labels to score predictions with: give a config of '
-        'the local protocol, or pack them for the server with depthda submission.'
+        f'the test images of {server} have no labels, so predictions cannot be scored: use a '
+        'config of the local protocol, or pack the predictions for the server with depthda '
+        'submission.'
     )
 
 
 @pytest.mark.parametrize(
     'words, message',
     [
-        ([], 'give either a checkpoint to test, or --predictions DIR to score.'),
+        ([], 'pass either a checkpoint to test, or --predictions DIR to score.'),
         (
             ['a.pth', '--predictions', 'maps'],
-            'give either a checkpoint to test, or --predictions DIR to score.',
+            'pass either a checkpoint to test, or --predictions DIR to score.',
         ),
         (
             ['--predictions', 'maps', '--tta', '--save-depth', 'x'],
@@ -210,7 +214,7 @@ def test_images_without_labels_are_for_the_server(maps, sample, tmp_path):
         ),
     ],
 )
-def test_the_tool_says_what_it_takes(words, message, sample, tmp_path, monkeypatch, capsys):
+def test_wrong_arguments_are_refused(words, message, sample, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     data = [f'{key}={value}' for key, value in options(sample).items()]
     monkeypatch.setattr(sys, 'argv', ['tools/test.py', str(CONFIG), *words, '--cfg-options', *data])

@@ -36,7 +36,7 @@ def test_optimisers_are_named_with_the_rate_after_the_warm_up(model):
         group['initial_lr'] = rate
     one = OptimWrapper(optimizer, accumulative_counts=4)
     assert list(_optimisers(one)) == [
-        'AdamW, learning rate 0.001 (lowest 0.0001), gradients of 4 iterations'
+        'AdamW, learning rate 0.001 (lowest 0.0001), gradients accumulated over 4 iterations'
     ]
     other = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.5))
     assert list(_optimisers(OptimWrapperDict(critics=other, generators=other))) == [
@@ -56,7 +56,7 @@ def test_precision_is_that_of_the_device(model):
     assert _precision(half) == 'float16 (mixed)'
 
 
-def test_where_it_starts():
+def test_the_origin_of_a_run_is_described():
     backbone = dict(type='X', weights='facebook/convnext-tiny-224')
     named = SimpleNamespace(cfg=Config(dict(model=dict(backbone=backbone))), iter=0)
     assert _origin(named, Start()) == 'pretrained facebook/convnext-tiny-224'
@@ -75,7 +75,7 @@ def test_both_domains_of_a_pair_are_counted():
     assert data_line(pair) == 'source 1 images of data/x (Urban); target 2 images of data/x (Urban)'
 
 
-def test_a_run_shows_them_before_its_first_iteration_with_the_warnings_last(
+def test_a_run_shows_its_summary_before_its_first_iteration_with_the_warnings_last(
     tmp_path, short_run, capsys, sample
 ):
     options = short_run | {'train_cfg.max_iters': 1, 'default_hooks.logger.interval': 1}
@@ -100,7 +100,7 @@ def test_a_run_shows_them_before_its_first_iteration_with_the_warnings_last(
     assert lines[7].endswith(f' {tmp_path}') and lines[8].endswith('.log')
     first = next(n for n, line in enumerate(lines) if 'Iter(train) [1/1]' in line)
     assert all(line.startswith('warning: ') for line in lines[9:first])
-    assert 'test images are training images too' in lines[9]
+    assert 'test images are also training images' in lines[9]
     assert lines[first - 1] == (
         f'warning: nothing to resume in {tmp_path}: starting at iteration 0'
     )

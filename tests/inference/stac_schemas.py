@@ -63,12 +63,12 @@ def _validators():
 
 def check_item(item):
     """Raise an error if an item breaks a rule of STAC 1.1 or of an extension."""
-    core, mlm, own = _validators()
+    core, mlm, extensions = _validators()
     core(item)
     named = {uri.removeprefix(f'{EXTENSIONS}/').split('/')[0] for uri in item['stac_extensions']}
     names = {'projection': 'proj'}
     for part in (item['properties'], *item['assets'].values()):
-        own(part)
+        extensions(part)
         used = {key.split(':')[0] for key in part if ':' in key}
         assert used <= {names.get(name, name) for name in named}
     if 'mlm' in named:

@@ -1,4 +1,4 @@
-"""No program can run code when it is read, and each other file is refused in one sentence."""
+"""No program can run code when it is read, and any other file is refused in one sentence."""
 
 import json
 import os
@@ -102,7 +102,7 @@ UNSAFE = {
 def test_a_program_that_may_run_code_is_refused(small, tmp_path, monkeypatch, name):
     monkeypatch.setenv('MARKER', str(tmp_path / 'marker'))
     path = changed(small, tmp_path / 'x.pt2', UNSAFE[name])
-    with pytest.raises(UserError, match='may run code'):
+    with pytest.raises(UserError, match='might run code'):
         load_model(path)
     assert not (tmp_path / 'marker').exists()
     if name == 'an example':  # torch itself runs it
@@ -139,6 +139,6 @@ def test_other_files_are_refused_in_one_sentence(small, tmp_path):
     assert 'is damaged' in reason(lambda path: path.write_bytes(half))
     assert 'is damaged (in archive/data/weights/weight_0)' in reason(weights)
     bare = torch.export.export(torch.nn.ReLU(), (torch.zeros(2),))
-    assert 'does not say which classes' in reason(lambda path: torch.export.save(bare, path))
+    assert 'does not record the classes' in reason(lambda path: torch.export.save(bare, path))
     other = edit(f'extra/{FACTS}', lambda facts: facts.update(format=2))
-    assert 'has format 2, and depthda' in reason(lambda path: changed(small, path, other))
+    assert 'has format 2, but depthda' in reason(lambda path: changed(small, path, other))

@@ -89,13 +89,13 @@ def test_a_changed_bundle_is_refused(bundle, tmp_path):
 
     assert 'is not the file that bundle.json describes' in changed('weights', weights)
     assert 'does not fit the model' in changed('model', model)
-    assert 'may run code' in changed('pickle', lambda f: (f / 'optimizer.pt').write_bytes(b'x'))
+    assert 'might run code' in changed('pickle', lambda f: (f / 'optimizer.pt').write_bytes(b'x'))
     assert 'lacks bundle.json' in changed('facts', lambda f: (f / 'bundle.json').unlink())
 
 
 def test_a_folder_of_other_files_is_not_overwritten(checkpoint, tmp_path):
     (tmp_path / 'thesis.tex').write_text('years of work')
-    with pytest.raises(UserError, match='holds other files'):
+    with pytest.raises(UserError, match='contains other files'):
         save_bundle(load_model(checkpoint), tmp_path, Card('x'))
     with pytest.raises(UserError, match='there is no checkpoint or bundle'):
         load_model(tmp_path / 'none')

@@ -79,12 +79,12 @@ def images(model, count, height, width):
 def check_equal(model, logits):
     """Compare logits with those of a model at three sizes, and in mixed precision."""
     for count, height, width in ((1, 128, 128), (2, 70, 33), (3, 1, 100)):
-        given = images(model, count, height, width)
-        expected = model.logits(given)
+        inputs = images(model, count, height, width)
+        expected = model.logits(inputs)
         assert expected.std() > 0.1
-        torch.testing.assert_close(logits(given), expected, rtol=0, atol=1e-5)
-    mixed = model.logits(given, amp=True)
-    torch.testing.assert_close(logits(given, amp=True), mixed, rtol=0, atol=1e-5)
+        torch.testing.assert_close(logits(inputs), expected, rtol=0, atol=1e-5)
+    mixed = model.logits(inputs, amp=True)
+    torch.testing.assert_close(logits(inputs, amp=True), mixed, rtol=0, atol=1e-5)
     assert (mixed - expected).abs().max() > 1e-3
 
 
@@ -109,9 +109,9 @@ def test_depthseg_is_exported_without_its_depth_map_for_all_grids_of_patches():
     model = TrainedModel(network, tuple(CLASSES), ((0, 0, 0),) * len(CLASSES), cfg)
     program = export(model).module()
 
-    def logits(given, amp=False):
+    def logits(inputs, amp=False):
         with torch.no_grad(), torch.autocast('cpu', torch.bfloat16, enabled=amp):
-            return program(torch.stack(given))
+            return program(torch.stack(inputs))
 
     check_equal(model, logits)
     assert network.keep_depth
@@ -135,16 +135,18 @@ def test_images_are_padded_to_whole_strides_with_the_mean_and_without_depth(band
 
 
 def test_a_program_moves_to_a_device_and_leaves_out_channels_that_it_does_not_read(small):
-    given = [torch.cat([image, torch.ones(1, 20, 20)]) for image in images(stub_model(), 2, 20, 20)]
-    expected = stub_model().logits(given)
-    torch.testing.assert_close(load_model(small).logits(given), expected, rtol=0, atol=1e-5)
+    inputs = [
+        torch.cat([image, torch.ones(1, 20, 20)]) for image in images(stub_model(), 2, 20, 20)
+    ]
+    expected = stub_model().logits(inputs)
+    torch.testing.assert_close(load_model(small).logits(inputs), expected, rtol=0, atol=1e-5)
     # A device without values stands for a GPU.
     program = load_model(small, device='meta').program
     elsewhere = program(torch.zeros(2, 3, 20, 20, device='meta'))
     assert elsewhere.device.type == 'meta' and elsewhere.shape == expected.shape
 
 
-def test_a_map_needs_no_network_of_ours_and_a_program_nothing_of_ours(folder, small, tmp_path):
+def test_a_map_needs_no_network_code_and_a_program_needs_no_depthda(folder, small, tmp_path):
     """The code of the page and a map, in a process that reports what it has imported."""
     write_scene(tmp_path / 'scene.tif', 150, 90)
     write_scene(tmp_path / 'depth.tif', 150, 90, bands=1, dtype='float32')
@@ -194,14 +196,14 @@ def test_a_network_that_depends_on_sizes_is_not_exported(monkeypatch):
         Uncounted, 'encode_decode', lambda self, x, metas: self.last(self.first(x)) + training()
     )
     training = iter([0.0, *[1.0] * 9]).__next__  # as a network would whose graph misses something
-    with pytest.raises(UserError, match='other values than the model for 1 image of 1 × 1'):
+    with pytest.raises(UserError, match='predict different values for 1 image of 1 × 1'):
         export(model)
 
 
 def test_what_cannot_be_exported_is_refused(small, tmp_path):
     with pytest.raises(UserError, match='ends in .pt2'):
         save_program(stub_model(), tmp_path / 'model', Card('x'))
-    with pytest.raises(UserError, match='is a program already'):
+    with pytest.raises(UserError, match='is already a program'):
         run(small, '--format', 'pt2', '--out', tmp_path / 'y.pt2')
-    with pytest.raises(UserError, match='--push uploads a bundle'):
+    with pytest.raises(UserError, match='--push uploads only bundles'):
         run(small, '--format', 'pt2', '--out', tmp_path / 'y.pt2', '--push', 'a/b')

@@ -1,4 +1,4 @@
-"""What a user of mmseg types works: Config, Runner, init_model, and inference_model with paths
+"""The calls of a user of mmseg work: Config, Runner, init_model, and inference_model with paths
 and arrays, one at a time, in lists, and in any order."""
 
 import shutil
@@ -66,9 +66,9 @@ def test_paths_and_arrays_in_any_order_and_number(models, loveda):
     for image in (array, str(path), path, array, str(path)):
         assert torch.equal(logits(model, image), expected)
     for several in ([array, array], [str(path), path], [path, array], (array, str(path))):
-        found = inference_model(model, several)
-        assert len(found) == 2
-        for sample in found:
+        results = inference_model(model, several)
+        assert len(results) == 2
+        for sample in results:
             torch.testing.assert_close(sample.seg_logits.data, expected, rtol=1e-4, atol=1e-5)
     assert [dict(step) for step in model.cfg.test_pipeline] == pipeline
     other = array.copy()
@@ -80,7 +80,9 @@ def test_paths_and_arrays_in_any_order_and_number(models, loveda):
 
 
 @pytest.mark.parametrize('images, depth', [('images', 'rdepth/synthetic'), ('rgb', 'depth')])
-def test_depth_is_found_beside_an_image_folder_of_any_name(models, loveda, tmp_path, images, depth):
+def test_depth_is_found_next_to_an_image_folder_of_any_name(
+    models, loveda, tmp_path, images, depth
+):
     """In a prepared dataset, images are in ``images`` and depth maps in ``depth``."""
     path, _ = loveda
     image, map_path = tmp_path / images / 'a.png', tmp_path / depth / 'a.png'
@@ -116,8 +118,8 @@ def test_models_of_the_optical_bands_take_images_with_and_without_depth(
 def test_wrong_images_are_refused(models, loveda, checkpoint, tmp_path):
     path, array = loveda
     for image, message in (
-        (tmp_path / 'no.png', f'there is no image {tmp_path}/no.png: give the path of a file, or'),
-        ([], 'inference_model got an empty list: give one image or more.'),
+        (tmp_path / 'no.png', f'there is no image {tmp_path}/no.png: pass the path of a file, or'),
+        ([], 'inference_model got an empty list: pass at least one image.'),
         (array[..., :3], "this model's pipeline needs depth as the last channel: pass an H×W×4"),
         ([array, array[:64]], r'sizes .* cannot share a batch'),
     ):
@@ -125,7 +127,7 @@ def test_wrong_images_are_refused(models, loveda, checkpoint, tmp_path):
             inference_model(models['depthda'], image)
     # An error does not affect the next call.
     assert torch.equal(logits(models['depthda'], path), logits(models['depthda'], array))
-    with pytest.raises(UserError, match=r'^init_model\(best.pth, …\): a checkpoint is where'):
+    with pytest.raises(UserError, match=r'^init_model\(best.pth, …\): the first argument'):
         init_model('best.pth', 'config.py', device='cpu')
     other = 'does not fit the model.*not in the model .backbone.depth'
     with pytest.raises(UserError, match=other):
@@ -155,14 +157,14 @@ def test_a_plain_state_dict_gets_the_classes_of_the_config(models, tmp_path, lov
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='needs a machine without a GPU')
 def test_a_model_without_a_checkpoint_warns():
-    with pytest.warns(UserWarning, match='without a checkpoint the head has random weights'):
+    with pytest.warns(UserWarning, match='without a checkpoint, the head has random weights'):
         init_model(str(CONFIGS / 'upernet_tiny_u2r.py'), device='cpu')
 
 
 def test_a_missing_device_is_named():
     with pytest.raises(UserError) as caught:
         init_model(str(CONFIGS / 'upernet_tiny_u2r.py'))
-    message = "init_model: device='cuda:0', and torch finds no GPU: use device='cpu'."
+    message = "init_model: device='cuda:0', but torch finds no GPU: use device='cpu'."
     assert str(caught.value) == message
 
 
@@ -186,14 +188,14 @@ def test_arrays_in_other_units_are_refused(models, loveda):
         ),
         (
             lambda a: PIL.Image.fromarray(a[..., :3].astype(np.uint8)),
-            'inference_model takes paths and arrays, not Image: give the path, or an array with '
-            'the colours in the order of cv2.imread (blue first).',
+            'inference_model accepts paths and arrays, not Image: pass a path, or an array '
+            'with the colours in the order of cv2.imread (blue first).',
         ),
         (
             lambda a: np.dstack([a[..., :3] / 255, a[..., 3:]]),
-            f'the bands of the image array go from {array[..., :3].min() / 255:g} to '
-            f'{array[..., :3].max() / 255:g}, but the model expects the values of the files (mean '
-            '123.675): do not rescale them.',
+            f'the bands of the image array range from {array[..., :3].min() / 255:g} to '
+            f'{array[..., :3].max() / 255:g}, but the model expects the values of the files '
+            '(mean 123.675): do not rescale them.',
         ),
     ):
         assert refusal(inference_model, models['depthda'], change(array)) == sentence

@@ -25,12 +25,12 @@ DEGREES = dict(crs='EPSG:4326', transform=from_origin(7, 47.5, 0.01, 0.02))
 @pytest.fixture
 def labels():
     """Return blobs of classes with a hole, an island in it, a corner contact, and no data."""
-    found = np.random.default_rng(5).integers(0, 4, (8, 10)).repeat(4, 0).repeat(4, 1)
-    found[2:20, 2:20] = 1
-    found[5:15, 5:15] = 255
-    found[8:10, 8:12] = 2
-    found[0, 30] = found[1, 31] = 3
-    return found.astype(np.uint8)
+    values = np.random.default_rng(5).integers(0, 4, (8, 10)).repeat(4, 0).repeat(4, 1)
+    values[2:20, 2:20] = 1
+    values[5:15, 5:15] = 255
+    values[8:10, 8:12] = 2
+    values[0, 30] = values[1, 31] = 3
+    return values.astype(np.uint8)
 
 
 def read(path):
@@ -52,33 +52,33 @@ def read(path):
 
 def components(labels):
     """Return class and size of the regions of equal labels, whose pixels share edges."""
-    found = []
+    regions = []
     for value in range(4):
         numbers, count = label(labels == value)
-        found += [(value, int((numbers == n + 1).sum())) for n in range(count)]
-    return sorted(found)
+        regions += [(value, int((numbers == n + 1).sum())) for n in range(count)]
+    return sorted(regions)
 
 
 @pytest.mark.parametrize('suffix', ['.gpkg', '.geojson'])
 def test_there_is_a_polygon_for_each_region_with_its_area(tmp_path, labels, suffix):
     write_raster(tmp_path / 'map.tif', labels, nodata=255, **UTM)
     count = vectorise(tmp_path / 'map.tif', tmp_path / f'map{suffix}', CLASSES)
-    found = read(tmp_path / f'map{suffix}')
-    assert sorted((value, round(area * 10_000)) for _, value, area, _ in found) == components(
+    polygons = read(tmp_path / f'map{suffix}')
+    assert sorted((value, round(area * 10_000)) for _, value, area, _ in polygons) == components(
         labels
     )
-    assert count == len(found) and all(CLASSES[value] == name for name, value, _, _ in found)
+    assert count == len(polygons) and all(CLASSES[value] == name for name, value, _, _ in polygons)
 
 
 @pytest.mark.parametrize('suffix', ['.gpkg', '.geojson'])
 def test_areas_in_degrees_are_those_of_the_pixels_on_the_ellipsoid(tmp_path, labels, suffix):
     write_raster(tmp_path / 'map.tif', labels, nodata=255, **DEGREES)
     vectorise(tmp_path / 'map.tif', tmp_path / f'map{suffix}', CLASSES)
-    found = read(tmp_path / f'map{suffix}')
+    polygons = read(tmp_path / f'map{suffix}')
     rows = row_areas(Grid(*labels.shape, DEGREES['transform'], CRS.from_epsg(4326)))
     for value in range(4):
         expected = ((labels == value).sum(1) * rows).sum() / 10_000
-        total = sum(area for _, number, area, _ in found if number == value)
+        total = sum(area for _, number, area, _ in polygons if number == value)
         assert total == pytest.approx(expected, rel=1e-9)
 
 
@@ -106,20 +106,20 @@ def test_rings_hold_the_pixels_of_their_class(tmp_path, labels, suffix):
 def test_small_polygons_are_left_out_by_area(tmp_path, labels):
     write_raster(tmp_path / 'map.tif', labels, nodata=255, **UTM)
     vectorise(tmp_path / 'map.tif', tmp_path / 'map.gpkg', CLASSES, min_area=32.0)
-    found = sorted(
+    regions = sorted(
         (value, round(area * 10_000)) for _, value, area, _ in read(tmp_path / 'map.gpkg')
     )
-    assert found == [part for part in components(labels) if part[1] >= 32]
-    assert 0 < len(found) < len(components(labels))
+    assert regions == [part for part in components(labels) if part[1] >= 32]
+    assert 0 < len(regions) < len(components(labels))
 
 
-def test_without_a_place_areas_are_pixels(tmp_path, labels):
+def test_without_a_georeference_areas_are_in_pixels(tmp_path, labels):
     write_raster(tmp_path / 'map.tif', labels, nodata=255)
     vectorise(tmp_path / 'map.tif', tmp_path / 'map.geojson', CLASSES, min_area=100)
-    found = sorted(
+    regions = sorted(
         (value, round(area * 10_000)) for _, value, area, _ in read(tmp_path / 'map.geojson')
     )
-    assert found == [part for part in components(labels) if part[1] >= 100]
+    assert regions == [part for part in components(labels) if part[1] >= 100]
 
 
 def test_a_map_without_large_polygons_gives_files_without_features(tmp_path, labels):
@@ -146,10 +146,10 @@ def test_simplified_edges_move_by_no_more_than_what_is_allowed(most):
     angles = np.linspace(0, 2 * np.pi, 200)
     circle = np.round(np.column_stack([np.cos(angles), np.sin(angles)]) * 20)
     ring = [tuple(point) for point in circle]
-    found = simplified(ring, most)
-    assert len(found) < len(ring) / 3 and found[0] == found[-1]
-    assert set(found) <= set(ring)
-    assert max(distance(np.array(point), found) for point in ring) <= most + 1e-6
+    simple = simplified(ring, most)
+    assert len(simple) < len(ring) / 3 and simple[0] == simple[-1]
+    assert set(simple) <= set(ring)
+    assert max(distance(np.array(point), simple) for point in ring) <= most + 1e-6
 
 
 def test_simplified_polygons_keep_the_area_of_their_pixels(tmp_path, labels):

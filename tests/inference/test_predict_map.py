@@ -1,4 +1,4 @@
-"""Maps are whole, georeferenced and coloured; a killed run goes on to the same bytes."""
+"""Maps are complete, georeferenced and coloured; a killed run continues to the same bytes."""
 
 import re
 from dataclasses import replace
@@ -41,7 +41,7 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
-def test_a_map_lies_where_its_scene_lies_and_has_its_colours(scene, tmp_path):
+def test_a_map_has_the_grid_of_its_scene_and_its_colours(scene, tmp_path):
     result = predict_map(stub_model(), scene, tmp_path / 'out/map.tif', OPTIONS)
     names = ['map.tif', 'map.tif.aux.xml', 'map_confidence.tif', 'map_probabilities.tif']
     assert [path.name for path in result.files] == names
@@ -102,7 +102,7 @@ def test_confidence_is_the_largest_probability(scene, tmp_path):
     np.testing.assert_allclose(probabilities.sum(0)[valid], 1, atol=0.01)
 
 
-def test_a_run_that_was_killed_goes_on_to_the_same_bytes(scene, tmp_path, monkeypatch):
+def test_a_killed_run_continues_to_the_same_bytes(scene, tmp_path, monkeypatch):
     predict_map(stub_model(), scene, tmp_path / 'whole/map.tif', OPTIONS)
     calls = 0
     for stop in (7, 3, 7, 7):
@@ -149,11 +149,11 @@ def test_polygons_have_the_areas_of_the_raster_and_burn_back_to_it(scene, tmp_pa
     assert crs.to_epsg() == 32632 and len(features) == count
     assert sum(area for _, area in features) == pytest.approx(sum(result.hectares.values()))
     with rasterio.open(tmp_path / 'map.tif') as raster:
-        labels, place = raster.read(1), raster.transform
+        labels, transform = raster.read(1), raster.transform
     for name, kind in (('map.gpkg', 'value'), ('map.geojson', 'value')):
         vectorise(tmp_path / 'map.tif', tmp_path / name, CLASSES)
         shapes = read_polygons(tmp_path / name, crs, kind)
-        burnt = rasterize(shapes, labels.shape, fill=255, transform=place, dtype='uint8')
+        burnt = rasterize(shapes, labels.shape, fill=255, transform=transform, dtype='uint8')
         assert (burnt != labels).mean() < (0.002 if name == 'map.geojson' else 1e-9)
     fewer = vectorise(tmp_path / 'map.tif', tmp_path / 'few.gpkg', CLASSES, min_area=5.0)
     large = [area for _, area in features if area * 10_000 >= 5]
@@ -161,17 +161,17 @@ def test_polygons_have_the_areas_of_the_raster_and_burn_back_to_it(scene, tmp_pa
 
 
 def test_areas_of_a_geographic_grid_are_those_of_the_ellipsoid(tmp_path):
-    place = rasterio.transform.from_origin(7.0, 47.5, 0.01, 0.01)
-    write_scene(tmp_path / 'world.tif', 300, 10, crs='EPSG:4326', transform=place)
+    transform = rasterio.transform.from_origin(7.0, 47.5, 0.01, 0.01)
+    write_scene(tmp_path / 'world.tif', 300, 10, crs='EPSG:4326', transform=transform)
     with rasterio.open(tmp_path / 'world.tif') as raster:
-        found = row_areas(Grid.of(raster))
+        areas = row_areas(Grid.of(raster))
     # A cell of 0.01° at 46° north: from the radii of curvature of WGS 84.
     sine = np.sin(np.radians(46.005))
     squared = 0.00669437999014
     meridian = 6_378_137 * (1 - squared) / (1 - squared * sine**2) ** 1.5
     parallel = 6_378_137 * np.cos(np.radians(46.005)) / (1 - squared * sine**2) ** 0.5
-    assert found[149] == pytest.approx(meridian * parallel * np.radians(0.01) ** 2, rel=1e-6)
-    assert found[0] < found[-1]
+    assert areas[149] == pytest.approx(meridian * parallel * np.radians(0.01) ** 2, rel=1e-6)
+    assert areas[0] < areas[-1]
 
 
 def test_scores_against_labels_on_the_grid(scene, tmp_path):
@@ -179,18 +179,18 @@ def test_scores_against_labels_on_the_grid(scene, tmp_path):
     with rasterio.open(tmp_path / 'map.tif') as raster:
         labels, profile = raster.read(1), raster.profile
     profile.update(driver='GTiff', compress=None)
-    truth = labels.copy()
-    truth[60:70] = 255
-    truth[100:110, :50] = 2
+    reference = labels.copy()
+    reference[60:70] = 255
+    reference[100:110, :50] = 2
     with rasterio.open(tmp_path / 'truth.tif', 'w', **profile) as raster:
-        raster.write(truth, 1)
+        raster.write(reference, 1)
     report = score_map(tmp_path / 'map.tif', tmp_path / 'truth.tif', list(CLASSES))
-    found = report['groups']['all']
-    both = (truth != 255) & (labels != 255)
+    scores = report['groups']['all']
+    both = (reference != 255) & (labels != 255)
     for i, name in enumerate(CLASSES):
-        one, other = (labels == i) & both, (truth == i) & both
+        one, other = (labels == i) & both, (reference == i) & both
         expected = 100 * (one & other).sum() / (one | other).sum() if (one | other).any() else None
-        assert found['per_class'][name]['IoU'] == pytest.approx(expected, abs=1e-9)
+        assert scores['per_class'][name]['IoU'] == pytest.approx(expected, abs=1e-9)
 
 
 def test_what_cannot_become_a_map_is_refused_and_leaves_no_file(scene, tmp_path):
@@ -207,9 +207,9 @@ def test_what_cannot_become_a_map_is_refused_and_leaves_no_file(scene, tmp_path)
     depth = MapOptions(Settings(32, 16), depth=tmp_path / 'other.tif')
     cases = [
         (stub_model(), tmp_path / 'none.tif', OPTIONS, out, 'no scene'),
-        (stub_model(), tmp_path / 'two.tif', OPTIONS, out, '2 bands and this model reads 3'),
+        (stub_model(), tmp_path / 'two.tif', OPTIONS, out, '2 bands, but this model reads 3'),
         (stub_model(), tmp_path / 'sixteen.tif', OPTIONS, out, '--stretch LOW HIGH'),
-        (stub_model(), tmp_path / 'empty.tif', OPTIONS, out, 'no pixel with data'),
+        (stub_model(), tmp_path / 'empty.tif', OPTIONS, out, 'no pixels with data'),
         (stub_model(), cut, OPTIONS, out, 'cannot be read'),
         (stub_model(), scene, OPTIONS, scene, 'the scene itself'),
         (stub_model(), scene, OPTIONS, tmp_path / 'map.png', 'ends in .tif'),
@@ -224,29 +224,33 @@ def test_what_cannot_become_a_map_is_refused_and_leaves_no_file(scene, tmp_path)
 
 @pytest.fixture
 def warnings(monkeypatch):
-    said = []
-    monkeypatch.setattr('depthda.inference.predict.warn', said.append)
-    return said
+    messages = []
+    monkeypatch.setattr('depthda.inference.predict.warn', messages.append)
+    return messages
 
 
-def test_a_scene_without_a_place_and_a_map_of_one_class_are_named(tmp_path, warnings):
+def test_a_scene_without_a_georeference_and_a_map_of_one_class_are_reported(tmp_path, warnings):
     write_scene(tmp_path / 's.tif', crs=None)
     model = stub_model()
     model.network.last.bias.data[2] = 1e4
     result = predict_map(model, tmp_path / 's.tif', tmp_path / 'm.tif', MapOptions(Settings(32, 8)))
     assert result.hectares is None
-    assert 'no coordinate system' in warnings[0] and 'the whole map is field' in warnings[1]
+    assert (
+        'no coordinate system' in warnings[0] and 'all pixels of the map are field' in warnings[1]
+    )
 
 
-@pytest.mark.parametrize('change, said', [
+@pytest.mark.parametrize('change, message', [
     (dict(), None),
     (dict(gain=0.05), 'band 1 of .* the model expects about 100 and 50: check --bands'),
     (dict(offset=150), 'band 1 of'),
-    (dict(trained=2.0), 'pixels of 0.5 m, and the model was trained on 2 m: --gsd 2'),
+    (dict(trained=2.0), 'pixels of 0.5 m, but the model was trained on pixels of 2 m: add --gsd 2'),
     (dict(trained=2.0, gsd=1.5), None),
     (dict(trained=2.0, gsd=4.0), 'pixels of 4 m'),
 ])  # fmt: skip
-def test_values_and_pixel_sizes_far_from_the_training_are_named(tmp_path, warnings, change, said):
+def test_values_and_pixel_sizes_far_from_the_training_are_reported(
+    tmp_path, warnings, change, message
+):
     rng = np.random.default_rng(0)
     values = rng.normal(100, 50, (3, 64, 64)) * change.get('gain', 1) + change.get('offset', 0)
     write_scene(tmp_path / 's.tif', 64, 64)
@@ -256,13 +260,13 @@ def test_values_and_pixel_sizes_far_from_the_training_are_named(tmp_path, warnin
     model = replace(model, about=model.about | {'gsd': change.get('trained')})
     options = MapOptions(Settings(32, 16), gsd=change.get('gsd'))
     predict_map(model, tmp_path / 's.tif', tmp_path / 'm.tif', options)
-    assert re.search(said, warnings[0]) if said else not warnings
+    assert re.search(message, warnings[0]) if message else not warnings
 
 
 def test_a_scene_is_predicted_at_the_pixel_size_of_the_training(tmp_path):
     coarse = write_scene(tmp_path / 'coarse.tif', 64, 80)
-    place = rasterio.transform.from_origin(500_000, 5_400_000, 0.25, 0.25)
-    write_scene(tmp_path / 'fine.tif', 128, 160, transform=place)
+    transform = rasterio.transform.from_origin(500_000, 5_400_000, 0.25, 0.25)
+    write_scene(tmp_path / 'fine.tif', 128, 160, transform=transform)
     with rasterio.open(tmp_path / 'fine.tif', 'r+') as raster:
         raster.write(coarse.repeat(2, 1).repeat(2, 2))
     options = MapOptions(Settings(32, 16))
@@ -271,9 +275,9 @@ def test_a_scene_is_predicted_at_the_pixel_size_of_the_training(tmp_path):
     predict_map(stub_model(), tmp_path / 'fine.tif', tmp_path / 'b.tif', finer)
     with rasterio.open(tmp_path / 'a.tif') as one, rasterio.open(tmp_path / 'b.tif') as other:
         labels = one.read(1)
-        assert other.shape == (128, 160) and other.transform == place
+        assert other.shape == (128, 160) and other.transform == transform
         assert np.array_equal(other.read(1), labels.repeat(2, 0).repeat(2, 1))
-    with pytest.raises(UserError, match='16 times as much or as little'):
+    with pytest.raises(UserError, match='by a factor of more than 16'):
         predict_map(
             stub_model(), tmp_path / 'fine.tif', tmp_path / 'c.tif', replace(options, gsd=9.0)
         )

@@ -18,11 +18,11 @@ def run(model, path, settings, first=0, area=None):
     """Return first row, logits (K, rows, W) and validity of what is yielded, joined."""
     with open_image(path, ModelBands(3)) as (grid, image):
         inside = area and area_mask(grid, area)
-        found = list(scene_bands(model, grid, (image, None, inside), settings, first))
-    tops = [top for top, _, _ in found]
-    assert tops == list(np.cumsum([first, *(band.shape[1] for _, band, _ in found)]))[:-1]
-    logits = torch.cat([band for _, band, _ in found], 1)
-    return tops[0], logits.numpy(), np.concatenate([valid for _, _, valid in found])
+        bands = list(scene_bands(model, grid, (image, None, inside), settings, first))
+    tops = [top for top, _, _ in bands]
+    assert tops == list(np.cumsum([first, *(band.shape[1] for _, band, _ in bands)]))[:-1]
+    logits = torch.cat([band for _, band, _ in bands], 1)
+    return tops[0], logits.numpy(), np.concatenate([valid for _, _, valid in bands])
 
 
 def by_hand(model, values, window, overlap):
@@ -63,20 +63,20 @@ def test_logits_equal_a_weighted_mean_over_windows(tmp_path, shape):
 def test_a_run_that_begins_further_down_gives_the_same_rows(tmp_path, first):
     write_scene(tmp_path / 's.tif')
     model, settings = stub_model(), Settings(32, 16)
-    _, whole, _ = run(model, tmp_path / 's.tif', settings)
-    top, rest, _ = run(model, tmp_path / 's.tif', settings, first)
-    assert top == first and np.array_equal(rest, whole[:, first:])
+    _, complete, _ = run(model, tmp_path / 's.tif', settings)
+    top, rows, _ = run(model, tmp_path / 's.tif', settings, first)
+    assert top == first and np.array_equal(rows, complete[:, first:])
 
 
 def test_the_size_of_a_batch_and_the_layout_of_the_file_do_not_matter(tmp_path):
     layouts = [dict(), dict(tiled=True, blockxsize=16, blockysize=48), dict(blockysize=1)]
-    found = []
+    results = []
     for number, (layout, batch) in enumerate(zip(layouts, (1, 4, 7), strict=True)):
         write_scene(tmp_path / f'{number}.tif', **layout)
         settings = Settings(32, 16, batch)
-        found.append(run(stub_model(), tmp_path / f'{number}.tif', settings)[1])
-    for other in found[1:]:
-        np.testing.assert_allclose(other, found[0], atol=1e-5)
+        results.append(run(stub_model(), tmp_path / f'{number}.tif', settings)[1])
+    for other in results[1:]:
+        np.testing.assert_allclose(other, results[0], atol=1e-5)
 
 
 def test_windows_without_data_are_not_computed(tmp_path):
@@ -99,10 +99,10 @@ def test_an_area_changes_no_label_inside_it(tmp_path):
     named = '"crs": {"properties": {"name": "EPSG:32632"}}'
     area.write_text(f'{{"type": "Polygon", "coordinates": [{ring}], {named}}}')
     settings = Settings(32, 16)
-    _, whole, _ = run(stub_model(), tmp_path / 's.tif', settings)
+    _, complete, _ = run(stub_model(), tmp_path / 's.tif', settings)
     _, logits, valid = run(stub_model(), tmp_path / 's.tif', settings, area=area)
     assert 0.05 < valid.mean() < 0.5
-    np.testing.assert_allclose(logits[:, valid], whole[:, valid], atol=1e-5)
+    np.testing.assert_allclose(logits[:, valid], complete[:, valid], atol=1e-5)
 
 
 @pytest.mark.parametrize('tta', VIEWS)
@@ -130,20 +130,20 @@ def test_a_batch_that_does_not_fit_is_halved(tmp_path, monkeypatch):
     write_scene(tmp_path / 's.tif')
     settings = Settings(32, 16, batch=7)
     _, expected, _ = run(stub_model(), tmp_path / 's.tif', settings)
-    limit, sizes, said = 2, [], []
+    limit, sizes, messages = 2, [], []
 
     def limited(self, images, amp=False):
         if len(images) > limit:
             raise torch.OutOfMemoryError('CUDA out of memory')
         sizes.append(len(images))
-        return whole(self, images, amp)
+        return original(self, images, amp)
 
-    whole = TrainedModel.logits
+    original = TrainedModel.logits
     monkeypatch.setattr(TrainedModel, 'logits', limited)
-    monkeypatch.setattr('depthda.inference.predict_scene.warn', said.append)
-    _, found, _ = run(stub_model(), tmp_path / 's.tif', settings)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert set(sizes) == {1, 2} and len(said) == 1
+    monkeypatch.setattr('depthda.inference.predict_scene.warn', messages.append)
+    _, logits, _ = run(stub_model(), tmp_path / 's.tif', settings)
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
+    assert set(sizes) == {1, 2} and len(messages) == 1
     limit = 0
-    with pytest.raises(UserError, match='lower --window'):
+    with pytest.raises(UserError, match='reduce --window'):
         run(stub_model(), tmp_path / 's.tif', settings)

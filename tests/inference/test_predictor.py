@@ -1,4 +1,4 @@
-"""Images in Python: every way of giving one gives the logits that testing would give."""
+"""Images in Python: arrays, files and folders give the logits of a test."""
 
 import cv2
 import numpy as np
@@ -37,22 +37,22 @@ def as_tested(model, path, load='LoadImageFromFile'):
 def test_a_file_gives_what_testing_gives(tmp_path, colours, suffix):
     path = write_raster(tmp_path / f'a{suffix}', colours)
     model = stub_model()
-    found = Predictor(model, ONE)(path)
+    prediction = Predictor(model, ONE)(path)
     expected = as_tested(model, path)
-    assert found.classes == CLASSES and found.labels.dtype == np.uint8
-    np.testing.assert_allclose(found.probabilities, expected.softmax(0).numpy(), atol=1e-5)
-    assert np.array_equal(found.labels, expected.argmax(0).numpy())
-    assert len(np.unique(found.labels)) > 2
+    assert prediction.classes == CLASSES and prediction.labels.dtype == np.uint8
+    np.testing.assert_allclose(prediction.probabilities, expected.softmax(0).numpy(), atol=1e-5)
+    assert np.array_equal(prediction.labels, expected.argmax(0).numpy())
+    assert len(np.unique(prediction.labels)) > 2
 
 
 def test_a_jpeg_gives_what_testing_gives(tmp_path, colours):
     """GDAL and OpenCV differ by 1 in few values, and by more where colours have a lower size."""
     model, path = stub_model(), tmp_path / 'a.jpg'
     PIL.Image.fromarray(colours).save(path, quality=95, subsampling=0)
-    found, expected = Predictor(model, ONE)(path), as_tested(model, path)
-    off = np.abs(found.probabilities - expected.softmax(0).numpy())
+    prediction, expected = Predictor(model, ONE)(path), as_tested(model, path)
+    off = np.abs(prediction.probabilities - expected.softmax(0).numpy())
     assert off.max() < 0.1 and off.mean() < 1e-3
-    assert (found.labels != expected.argmax(0).numpy()).mean() < 0.005
+    assert (prediction.labels != expected.argmax(0).numpy()).mean() < 0.005
 
 
 def test_files_of_16_bits_keep_their_values(tmp_path, colours):
@@ -64,10 +64,10 @@ def test_files_of_16_bits_keep_their_values(tmp_path, colours):
     expected = as_tested(model, write_raster(tmp_path / 'a.tif', deep), 'LoadMultibandImage')
     PIL.Image.fromarray(colours).save(tmp_path / 'small.png')
     for image in (tmp_path / 'a.tif', deep, write_raster(tmp_path / 'b.png', deep)):
-        found = predictor(image)
-        np.testing.assert_allclose(found.probabilities, expected.softmax(0).numpy(), atol=1e-5)
+        prediction = predictor(image)
+        np.testing.assert_allclose(prediction.probabilities, expected.softmax(0).numpy(), atol=1e-5)
     assert expected.softmax(0).max() < 0.9999  # not saturated, so values matter
-    with pytest.raises(UserError, match='uint8, and this model was trained on uint16'):
+    with pytest.raises(UserError, match='uint8, but this model was trained on uint16'):
         predictor(tmp_path / 'small.png')
 
 
@@ -95,15 +95,15 @@ def test_batches_and_folders_give_the_same(tmp_path, colours):
             assert np.array_equal(one.probabilities, other.probabilities)
     assert [path for path, _ in predictor.folder(tmp_path)] == paths
     (tmp_path / 'empty').mkdir()
-    with pytest.raises(UserError, match='holds no image'):
+    with pytest.raises(UserError, match='contains no images'):
         next(predictor.folder(tmp_path / 'empty'))
 
 
 def test_no_data_of_a_file_has_no_class(tmp_path, colours):
     colours[:10, :20] = 0
     path = write_raster(tmp_path / 'a.tif', colours, nodata=0)
-    found = Predictor(stub_model(), ONE)(path)
-    assert (found.labels[:10, :20] == 255).all() and (found.labels[10:] < 4).all()
+    prediction = Predictor(stub_model(), ONE)(path)
+    assert (prediction.labels[:10, :20] == 255).all() and (prediction.labels[10:] < 4).all()
 
 
 def test_depth_comes_from_an_array_a_file_or_a_network(tmp_path, colours):
@@ -114,34 +114,38 @@ def test_depth_comes_from_an_array_a_file_or_a_network(tmp_path, colours):
     expected = model.logits([torch.from_numpy(stacked.transpose(2, 0, 1).copy())])[0].softmax(0)
     write_depth(tmp_path / 'd.png', depth)
     predictor = Predictor(model, ONE)
-    for given in (depth, tmp_path / 'd.png'):
-        np.testing.assert_allclose(predictor(colours, given).probabilities, expected, atol=1e-3)
+    for source in (depth, tmp_path / 'd.png'):
+        np.testing.assert_allclose(predictor(colours, source).probabilities, expected, atol=1e-3)
     both = predictor.batch([colours, colours], [depth, np.flip(depth).copy()])
     assert np.abs(both[0].probabilities - both[1].probabilities).max() > 0.01
 
     estimator = DepthEstimator.load(str(save_tiny(tmp_path / 'weights')))
-    own = estimator.whole([estimator.preprocessing(colours)], [(40, 50)])[0]
-    relative = np.maximum((own - own.min()) / (own.max() - own.min()), 1 / 65535)
-    found = Predictor(model, ONE, estimator)(colours)
-    given = predictor(colours, relative.astype(np.float32))
-    np.testing.assert_allclose(found.probabilities, given.probabilities, atol=1e-5)
+    raw = estimator.whole([estimator.preprocessing(colours)], [(40, 50)])[0]
+    relative = np.maximum((raw - raw.min()) / (raw.max() - raw.min()), 1 / 65535)
+    prediction = Predictor(model, ONE, estimator)(colours)
+    passed = predictor(colours, relative.astype(np.float32))
+    np.testing.assert_allclose(prediction.probabilities, passed.probabilities, atol=1e-5)
 
 
 def test_what_does_not_fit_the_model_is_refused(tmp_path, colours):
     path = write_raster(tmp_path / 'two.tif', colours[..., :2])
     plain, deep = Predictor(stub_model(), ONE), Predictor(stub_model(True), ONE)
     cases = [
-        (plain, (path,), 'has 2 bands and this model reads 3: give an image'),
+        (plain, (path,), 'has 2 bands, but this model reads 3: use an image'),
         (plain, (colours[..., :2],), 'the array has 2 bands'),
         (plain, (colours / 255,), 'do not rescale'),
         (plain, (colours.astype(np.uint16) * 9,), '8 bits'),
         (plain, (tmp_path / 'none.png',), 'No such file'),
         (deep, (colours,), r'this model reads depth'),
-        (deep, (colours, np.ones((40, 49), np.float32)), '49 × 40 pixels and the array 50 × 40'),
-        (deep, (colours, np.full((40, 50), 1.5)), r'depth must be in \(0, 1\]'),
+        (
+            deep,
+            (colours, np.ones((40, 49), np.float32)),
+            '49 × 40 pixels, but the array has 50 × 40',
+        ),
+        (deep, (colours, np.full((40, 50), 1.5)), r'depth must be from 0 \(no depth\) to 1'),
     ]
-    for predictor, given, message in cases:
+    for predictor, arguments, message in cases:
         with pytest.raises(UserError, match=message):
-            predictor(*given)
-    with pytest.raises(UserError, match='2 images and 1 depth maps'):
+            predictor(*arguments)
+    with pytest.raises(UserError, match='2 images, but 1 depth map'):
         deep.batch([colours, colours], [np.ones((40, 50))])

@@ -1,4 +1,4 @@
-"""Depth of a scene on the way to its map equals that of the scene in memory, and goes on."""
+"""Depth that is estimated for a map equals depth of the scene in memory, and can be continued."""
 
 import numpy as np
 import pytest
@@ -21,14 +21,14 @@ def test_streamed_tiles_align_and_blend_as_those_in_memory(tmp_path):
     rng = np.random.default_rng(0)
     grid = TileGrid(130, 190, 60, 15)
     y, x = np.mgrid[:130, :190]
-    truth = np.sin(x / 25) + np.cos(y / 20) + 0.004 * x
-    known = rng.random(truth.shape) > 0.05
+    surface = np.sin(x / 25) + np.cos(y / 20) + 0.004 * x
+    known = rng.random(surface.shape) > 0.05
     tiles = [
-        (truth[top:bottom, left:right] * rng.uniform(0.5, 2) + rng.normal()).astype(np.float32)
+        (surface[top:bottom, left:right] * rng.uniform(0.5, 2) + rng.normal()).astype(np.float32)
         for top, left, bottom, right in grid.boxes
     ]
-    coarse = truth[5::10, 5::10].astype(np.float32)
-    large = enlarged(coarse, (0, 0, *truth.shape), truth.shape)
+    coarse = surface[5::10, 5::10].astype(np.float32)
+    large = enlarged(coarse, (0, 0, *surface.shape), surface.shape)
     expected = grid.blend(tiles, *align_tiles(tiles, grid.boxes, large, valid=known))
     low, high = expected[known].min(), expected[known].max()
     stored = DepthTiles(tmp_path / 'tiles.raw', grid)
@@ -42,10 +42,10 @@ def test_streamed_tiles_align_and_blend_as_those_in_memory(tmp_path):
     for index in range(len(tiles)):
         depth.add(index, has_data)
     depth.align(has_data)
-    found = np.concatenate([depth.rows(top, min(top + 37, 130)) for top in range(0, 130, 37)])
+    streamed = np.concatenate([depth.rows(top, min(top + 37, 130)) for top in range(0, 130, 37)])
     # 16 bits for each tile, and mean and deviation of the small coarse pass.
-    np.testing.assert_allclose(found[known], ((expected - low) / (high - low))[known], atol=2e-3)
-    assert np.corrcoef(found.ravel(), truth.ravel())[0, 1] > 0.9999
+    np.testing.assert_allclose(streamed[known], ((expected - low) / (high - low))[known], atol=2e-3)
+    assert np.corrcoef(streamed.ravel(), surface.ravel())[0, 1] > 0.9999
 
 
 @pytest.fixture
@@ -57,23 +57,23 @@ def test_depth_of_a_scene_of_one_tile_is_that_of_the_network(tmp_path, estimator
     values = write_scene(tmp_path / 's.tif', 70, 70)
     making = scene_depth(estimator, tmp_path / 's.tif', ModelBands(3), tmp_path / 'part', {})
     with making as rows:
-        found, valid = rows.read(0, 70)
+        streamed, valid = rows.read(0, 70)
     rgb = np.ascontiguousarray(values.transpose(1, 2, 0))
-    own = estimator.whole([estimator.preprocessing(rgb)], [(70, 70)])[0]
-    expected = (own - own.min()) / (own.max() - own.min())
+    estimated = estimator.whole([estimator.preprocessing(rgb)], [(70, 70)])[0]
+    expected = (estimated - estimated.min()) / (estimated.max() - estimated.min())
     assert valid.all()
-    np.testing.assert_allclose(found[0], expected, atol=1e-3)
+    np.testing.assert_allclose(streamed[0], expected, atol=1e-3)
 
 
-def test_a_killed_depth_pass_goes_on_to_the_same_map(tmp_path, estimator):
+def test_a_killed_depth_pass_continues_to_the_same_map(tmp_path, estimator):
     write_scene(tmp_path / 's.tif', 150, 120, nodata=0)
     with rasterio.open(tmp_path / 's.tif', 'r+') as raster:
         values = raster.read()
         values[:, :60, :30] = 0
         raster.write(values)
     options = MapOptions(Settings(32, 16))
-    given = (tmp_path / 's.tif', tmp_path / 'whole.tif', options, estimator)
-    predict_map(stub_model(True), *given)
+    arguments = (tmp_path / 's.tif', tmp_path / 'whole.tif', options, estimator)
+    predict_map(stub_model(True), *arguments)
     network, calls = estimator._network, 0
 
     def killed(inputs):
@@ -84,10 +84,10 @@ def test_a_killed_depth_pass_goes_on_to_the_same_map(tmp_path, estimator):
         return network(inputs)
 
     estimator._network = killed
-    given = (tmp_path / 's.tif', tmp_path / 'parts.tif', options, estimator)
+    arguments = (tmp_path / 's.tif', tmp_path / 'parts.tif', options, estimator)
     with pytest.raises(KeyboardInterrupt):
-        predict_map(stub_model(True), *given)
-    predict_map(stub_model(True), *given)
+        predict_map(stub_model(True), *arguments)
+    predict_map(stub_model(True), *arguments)
     assert (tmp_path / 'whole.tif').read_bytes() == (tmp_path / 'parts.tif').read_bytes()
     with rasterio.open(tmp_path / 'whole.tif') as raster:
         assert len(np.unique(raster.read(1))) > 2

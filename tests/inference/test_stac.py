@@ -1,4 +1,4 @@
-"""STAC items are valid, lie where the map lies, and name its files, classes and model."""
+"""STAC items are valid, have the place of the map, and name its files, classes and model."""
 
 import json
 import math
@@ -49,7 +49,7 @@ def items(folder, model=None, date='2021-06-03T10:15:00Z', **scene):
     return *(json.loads(file.read_text()) for file in written), result
 
 
-def test_the_items_of_a_map_are_valid_and_say_what_it_holds(tmp_path):
+def test_the_items_of_a_map_are_valid_and_describe_it(tmp_path):
     item, described, result = items(tmp_path)
     check_item(item)
     check_item(described)
@@ -85,9 +85,9 @@ def test_the_item_of_the_model_repeats_its_network(tmp_path):
     assert link['rel'] == 'derived_from' and link['href'] == 'the%20map_model.json'
     properties = described['properties']
     assert link['mlm:name'] == properties['mlm:name'] == 'stub'
-    given = properties['mlm:input'][0]
-    assert given['bands'] == ['band_1', 'band_2', 'band_3', 'depth']
-    scaling = [(part['mean'], part['stddev']) for part in given['value_scaling']]
+    inputs = properties['mlm:input'][0]
+    assert inputs['bands'] == ['band_1', 'band_2', 'band_3', 'depth']
+    scaling = [(part['mean'], part['stddev']) for part in inputs['value_scaling']]
     assert scaling == [(100, 50)] * 3 + [(0.449, 0.226)]
     assert properties['mlm:total_parameters'] == (4 * 6 + 6 * 4) * 25 + 6 + 4
     assert properties['mlm:output'][0]['result']['shape'] == [-1, 4, 32, 32]
@@ -122,9 +122,9 @@ def test_a_bundle_is_named_by_its_weights(tmp_path, monkeypatch, where, href):
 
 
 def test_names_of_classes_have_plain_letters_only():
-    found = class_objects(['low grass', '森林', 'Straße'], [(0, 10, 255)] * 3)
-    assert [part['name'] for part in found] == ['low_grass', 'class_1', 'Stra_e']
-    assert found[1]['title'] == '森林' and found[1]['color_hint'] == '000AFF'
+    objects = class_objects(['low grass', '森林', 'Straße'], [(0, 10, 255)] * 3)
+    assert [part['name'] for part in objects] == ['low_grass', 'class_1', 'Stra_e']
+    assert objects[1]['title'] == '森林' and objects[1]['color_hint'] == '000AFF'
 
 
 def meridian(northing):
@@ -156,42 +156,42 @@ def test_the_outline_is_that_of_the_scene_in_degrees(tmp_path):
 
 @pytest.mark.parametrize('up', [1, -1])
 def test_an_outline_goes_around_against_the_clock(up):
-    place = from_origin(7, 50, 0.1, 0.1 * up)
+    transform = from_origin(7, 50, 0.1, 0.1 * up)
     ring = np.array(
-        footprint(Grid(20, 30, place, CRS.from_epsg(4326)))['geometry']['coordinates'][0]
+        footprint(Grid(20, 30, transform, CRS.from_epsg(4326)))['geometry']['coordinates'][0]
     )
     area = (ring[:-1, 0] * ring[1:, 1] - ring[1:, 0] * ring[:-1, 1]).sum() / 2
     assert area == pytest.approx(6)
 
 
 def test_a_scene_on_the_date_line_has_two_outlines():
-    place = from_origin(700_000, 5_400_000, 1000, 1000)
-    found = footprint(Grid(100, 100, place, CRS.from_epsg(32660)))
-    west, south, east, north = found['bbox']
+    transform = from_origin(700_000, 5_400_000, 1000, 1000)
+    outline = footprint(Grid(100, 100, transform, CRS.from_epsg(32660)))
+    west, south, east, north = outline['bbox']
     assert 179 < west < 180 and -180 < east < -178 and south < north
-    (one,), (other,) = found['geometry']['coordinates']
+    (one,), (other,) = outline['geometry']['coordinates']
     assert max(x for x, _ in one) == 180 and min(x for x, _ in other) == -180
 
 
-def test_a_scene_without_a_place_or_with_an_unnamed_one_has_a_valid_item(tmp_path):
+def test_a_scene_without_a_crs_or_with_an_unnamed_one_has_a_valid_item(tmp_path):
     (tmp_path / 'a').mkdir()
     (tmp_path / 'b').mkdir()
     item, *_ = items(tmp_path / 'a', crs=None)
     check_item(item)
     assert item['geometry'] is None and 'bbox' not in item
     assert item['properties']['proj:code'] is None
-    own = CRS.from_proj4('+proj=laea +lat_0=48 +lon_0=9 +ellps=GRS80 +units=m')
-    item, *_ = items(tmp_path / 'b', crs=own)
+    crs = CRS.from_proj4('+proj=laea +lat_0=48 +lon_0=9 +ellps=GRS80 +units=m')
+    item, *_ = items(tmp_path / 'b', crs=crs)
     check_item(item)
     assert item['properties']['proj:code'] is None
-    assert CRS.from_wkt(item['properties']['proj:wkt2']) == own
+    assert CRS.from_wkt(item['properties']['proj:wkt2']) == crs
 
 
 def test_schemas_refuse_what_is_wrong(tmp_path):
     item, described, _ = items(tmp_path)
 
-    def refused(whole, *path, value):
-        changed = json.loads(json.dumps(whole))
+    def refused(valid, *path, value):
+        changed = json.loads(json.dumps(valid))
         part = changed
         for key in path[:-1]:
             part = part[key]
@@ -225,18 +225,18 @@ def test_dates_are_ranges_where_the_moment_is_not_known(text, first, last):
 
 
 @pytest.mark.parametrize('text', ['June', '2021-13', '2021-06-31', '2022/2021', '', '1/2/3', '21'])
-def test_what_is_no_date_is_refused(text):
+def test_a_text_that_is_not_a_date_is_refused(text):
     with pytest.raises(UserError, match='--datetime'):
         read_span(text)
 
 
 def test_a_range_of_dates_is_valid(tmp_path):
     item, described, _ = items(tmp_path, date='2021-06')
-    for found in (item, described):
-        check_item(found)
-        assert found['properties']['datetime'] is None
-        assert found['properties']['start_datetime'] == '2021-06-01T00:00:00Z'
-        assert found['properties']['end_datetime'] == '2021-06-30T23:59:59Z'
+    for content in (item, described):
+        check_item(content)
+        assert content['properties']['datetime'] is None
+        assert content['properties']['start_datetime'] == '2021-06-01T00:00:00Z'
+        assert content['properties']['end_datetime'] == '2021-06-30T23:59:59Z'
 
 
 @pytest.mark.parametrize(
@@ -259,11 +259,11 @@ def test_the_date_of_a_scene_is_that_of_its_tags(tmp_path, tags, expected):
     with rasterio.open(tmp_path / 's.tif', 'r+') as raster:
         for namespace, values in tags:
             raster.update_tags(ns=namespace, **values)
-    found = scene_span(tmp_path / 's.tif')
+    span = scene_span(tmp_path / 's.tif')
     if expected is None:
-        assert found is None
+        assert span is None
     else:
         moment, doubted = expected
-        (first, last), doubt = found
+        (first, last), doubt = span
         assert first == last == datetime(*moment, tzinfo=timezone.utc)
         assert bool(doubt) == doubted

@@ -66,22 +66,22 @@ def test_images_are_the_output_of_the_generator(translated, model, sample):
         with torch.no_grad():
             made = model.generator_s2t(rgb, (104, 96)).image[0]
         expected = ((made + 1) * 127.5).round().clamp(0, 255).byte().movedim(0, 2).numpy()
-        found = cv2.imread(str(translated / 'Train/Urban/images_png' / path.name))
-        assert found.shape == (104, 96, 3)
-        assert np.abs(found[..., ::-1].astype(int) - expected).max() <= 1  # rounding
+        written = cv2.imread(str(translated / 'Train/Urban/images_png' / path.name))
+        assert written.shape == (104, 96, 3)
+        assert np.abs(written[..., ::-1].astype(int) - expected).max() <= 1  # rounding
         # On a GPU, the convolutions of the translation are in TF32, unlike those of the reference.
         equal = 0.99 if torch.cuda.is_available() else 0.999
-        assert (found[..., ::-1] == expected).mean() > equal
+        assert (written[..., ::-1] == expected).mean() > equal
 
 
 def test_labels_are_resized_by_nearest_neighbour_and_depth_bilinearly(translated, sample):
     name = images(sample)[0].name
     labels = cv2.imread(str(sample / 'Train/Urban/masks_png' / name), cv2.IMREAD_UNCHANGED)
-    found = cv2.imread(str(translated / 'Train/Urban/masks_png' / name), cv2.IMREAD_UNCHANGED)
-    centres = ((np.arange(size) + 0.5) * 128 / size for size in found.shape)
+    resized = cv2.imread(str(translated / 'Train/Urban/masks_png' / name), cv2.IMREAD_UNCHANGED)
+    centres = ((np.arange(size) + 0.5) * 128 / size for size in resized.shape)
     rows, columns = (centre.astype(int) for centre in centres)
-    assert found.shape == (104, 96)
-    np.testing.assert_array_equal(found, labels[rows][:, columns])
+    assert resized.shape == (104, 96)
+    np.testing.assert_array_equal(resized, labels[rows][:, columns])
 
     depth = read_depth(sample / 'Train/Urban/rdepth/synthetic' / name)
     resized = read_depth(translated / 'Train/Urban/rdepth/synthetic' / name)
@@ -140,14 +140,14 @@ def test_finished_tiles_are_kept_and_missing_ones_are_translated(
     steps = []
     translate(CONFIG, checkpoint.parent, out, 3, options, progress=lambda *step: steps.append(step))
     assert steps[0] == (12 - len(tiles), 12) and steps[-1] == (12, 12)
-    now = files(out)
+    after = files(out)
     # A tile that lacks one of its files is translated again.
-    assert now.keys() == files(translated).keys()
+    assert after.keys() == files(translated).keys()
     for name, content in files(translated).items():
         if name == str(changed.relative_to(out)) and changed.name not in tiles:
-            assert now[name] == b'kept'
+            assert after[name] == b'kept'
         elif 'images' not in name:
-            assert now[name] == content
+            assert after[name] == content
 
 
 @pytest.mark.parametrize(
@@ -157,15 +157,15 @@ def test_finished_tiles_are_kept_and_missing_ones_are_translated(
         (dict(batch_size=0), '--batch-size 0'),
         (dict(config='configs/sample/upernet_tiny_u2r.py'), 'has no translate_dataset'),
         (dict(checkpoint='nothing.pth'), 'nothing.pth'),
-        (dict(checkpoint='tests'), 'tests holds no checkpoint'),
+        (dict(checkpoint='tests'), 'tests contains no checkpoint'),
         (dict(launcher='pytorch'), 'torchrun'),
     ],
 )
 def test_mistakes(wrong, message, translated, checkpoint, options):
-    given = dict(config=CONFIG, checkpoint=checkpoint, out=translated)
+    arguments = dict(config=CONFIG, checkpoint=checkpoint, out=translated)
     merged = {} if 'config' in wrong else options | wrong.pop('cfg_options', {})
     with pytest.raises(UserError, match=message):
-        translate(**given | wrong, cfg_options=merged)
+        translate(**arguments | wrong, cfg_options=merged)
 
 
 def test_folders_of_other_translations_or_files_are_refused(
@@ -195,8 +195,8 @@ def test_a_checkpoint_translates_only_the_domain_it_was_trained_on(
     meta = dict(experiment_name=name, trained_on=dict(source=urban, target=rural))
     torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
     assert refusal(translate, config, path, tmp_path / 'out', cfg_options=options) == (
-        f'{path} translates images of Urban, and the translate_dataset of {config} has those of '
-        f'Rural: use the config that the checkpoint was trained with{used}.'
+        f'{path} translates images of Urban, but the translate_dataset of {config} has images '
+        f'of Rural: use the config that the checkpoint was trained with{used}.'
     )
     assert not (tmp_path / 'out').exists()
     assert translate(CONFIG, path, tmp_path / 'out', cfg_options=options)['finished']

@@ -46,7 +46,7 @@ def test_a_pair_is_shown_as_two_images(run, sample):
             'error: the folder data/sample (data_root) does not exist: make the dataset with '
             'depthda sample data/sample',
         ),
-        ((CONFIG, '--out', __file__), f'error: --out {__file__} is a file: give a folder.'),
+        ((CONFIG, '--out', __file__), f'error: --out {__file__} is a file: name a folder.'),
         ((CONFIG, '--number', '0'), 'error: --number 0 --repeat 1: both must be at least 1.'),
     ],
 )
@@ -60,4 +60,4 @@ def test_pictures_do_not_go_into_the_data(run_tool, sample, tool):
     root = f'train_dataloader.dataset.data_root={sample}'
     out = sample / 'Train/Urban/images_png'
     status, _, err = run_tool(tool, CONFIG, '--out', str(out), '--cfg-options', root)
-    assert status == 2 and f'error: --out {out} lies in the data of train_dataloader.' in err
+    assert status == 2 and f'error: --out {out} is inside the data of train_dataloader.' in err

@@ -145,11 +145,11 @@ def test_a_class_that_never_occurs_is_reported(check, data):
 def test_a_missing_map_and_shared_images_are_found(check, data):
     options = ['test_dataloader.dataset.domain=Urban', 'test_dataloader.dataset.split=Train']
     status, out, _ = check('--fast', options=options)
-    assert status == 0 and 'test images are training images too' in out
+    assert status == 0 and 'test images are also training images' in out
     options = ['val_dataloader.dataset.domain=Rural', 'val_dataloader.dataset.split=Test']
     options.append('val_dataloader.dataset.holdout=None')
     status, out, _ = check('--fast', options=options)
-    assert status == 0 and 'validation images are test images too' in out
+    assert status == 0 and 'validation images are also test images' in out
     next((data / 'Train/Urban/rdepth/synthetic').glob('*.png')).unlink()
     status, _, err = check('--fast')
     assert status == 2 and 'depth map' in err
@@ -177,11 +177,11 @@ def test_a_file_as_out_is_refused(check, tmp_path):
     file = tmp_path / 'file'
     file.write_text('text')
     for out, sentence in (
-        (file, f'{file} is a file'),
-        (file / 'a', f'{file}/a cannot be made, because {file} is a file'),
+        (file, f'{file} is a file: name a folder.'),
+        (file / 'a', f'{file}/a cannot be created, because {file} is a file: name another folder.'),
     ):
         status, message, err = check(out=out)
-        assert (status, message, err) == (2, '', f'error: --out {sentence}: give a folder.\n')
+        assert (status, message, err) == (2, '', f'error: --out {sentence}\n')
     assert file.read_text() == 'text'
 
 
@@ -198,5 +198,8 @@ def test_mistakes_are_reported(check):
     assert 'use 1 or more' in check('--workers', '0')[2]
     assert check('--split', 'train', config='none.py')[0] == 2
     status, _, err = check(options=['+train_dataloader.dataset.holdot=1'])
-    taken = "error: train_dataloader.dataset: LoveDARGBD takes no 'holdot'; did you mean 'holdout'?"
+    taken = (
+        "error: train_dataloader.dataset: LoveDARGBD has no argument 'holdot'; did you mean "
+        "'holdout'?"
+    )
     assert status == 2 and err.splitlines()[-1] == taken

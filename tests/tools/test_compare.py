@@ -79,8 +79,12 @@ def test_it_prints_the_score_for_every_rule_of_selection(run, tmp_path):
         'last 42.00, chosen on source 45.00, optimism +5.00.'
     )
     assert status == 0 and ' '.join(out.split()).endswith(sentence) and out.count('Selection') == 1
-    (found,) = json.loads(Path('gain.json').read_text())['selection']
-    assert (found['folder'], found['steps'], found['optimism']) == ('b/seed-1', [30, 40, 20], 5)
+    (entry,) = json.loads(Path('gain.json').read_text())['selection']
+    assert (entry['folder'], entry['steps'], entry['optimism']) == (
+        'b/seed-1',
+        [30, 40, 20],
+        5,
+    )
 
 
 def test_it_writes_markdown_and_json(run):
@@ -91,9 +95,9 @@ def test_it_writes_markdown_and_json(run):
     assert '| road | 30.95 | 50.00 | +19.05 |' in text
     assert '2 blocks of 2 neighbouring images, 10,000 resamples' in text
     assert run('a', 'b', '--out', 'gain.json', '--seed', '3')[0] == 0
-    found = json.loads(Path('gain.json').read_text())
-    assert found['mIoU']['difference'] == pytest.approx(21.13, abs=0.005)
-    assert (found['bootstrap_seed'], found['block'], len(found['pairs'])) == (3, 1, 2)
+    result = json.loads(Path('gain.json').read_text())
+    assert result['mIoU']['difference'] == pytest.approx(21.13, abs=0.005)
+    assert (result['bootstrap_seed'], result['block'], len(result['pairs'])) == (3, 1, 2)
     for name in ('gain.md', 'gain.json'):  # one comparison may replace another
         assert run('a', 'b', '--out', name, '--resamples', '100')[0] == 0
 
@@ -102,8 +106,8 @@ def test_it_writes_markdown_and_json(run):
     ('arguments', 'sentence'),
     [
         (('a', 'c'), 'error: there is no folder c: give a tested run, or a folder of runs.\n'),
-        (('a', 'b', '--out', 'x.txt'), 'error: --out x.txt: give a name that ends with .md'),
-        (('a', 'b', '--resamples', '99'), 'error: --resamples 99 is too few for an interval of 95'),
+        (('a', 'b', '--out', 'x.txt'), 'error: --out x.txt: use a name that ends with .md'),
+        (('a', 'b', '--resamples', '99'), 'error: --resamples 99 is too low for a 95'),
         (
             ('a', 'b', '--out', 'a/seed-0/metrics.json'),
             'error: a/seed-0/metrics.json exists and is not a comparison: choose a new name, or '

@@ -35,8 +35,8 @@ def test_it_draws_the_logged_keys_and_reports_the_missing_ones(run):
     ('arguments', 'sentence'),
     [
         (('rgb', 'none'), 'error: the folder none does not exist'),
-        (('rgb', '--out', 'a.gif'), 'error: --out a.gif: give a name that ends with'),
-        (('rgb', '--smooth', '1'), 'error: --smooth 1.0: give a number from 0'),
+        (('rgb', '--out', 'a.gif'), 'error: --out a.gif: use a name that ends with'),
+        (('rgb', '--smooth', '1'), 'error: --smooth 1.0: use a number from 0'),
         (('rgb', '--keys', 'lr'), 'error: there is nothing to draw: rgb has no lr'),
     ],
 )

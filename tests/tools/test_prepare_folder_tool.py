@@ -17,8 +17,8 @@ def call(run_tool):
 def arguments(root, out, *more):
     folders = ['--images', root / 'rgb', '--labels', root / 'mask', '--depth', root / 'dsm']
     suffixes = ['--image-suffix', '_RGB.tif', '--depth-suffix', '_dsm.tif']
-    rest = ['--classes', root / 'classes.txt', '--tile', 16, '--stride', 12, '--out', out]
-    return ['folder', *folders, *suffixes, *rest, *more]
+    settings = ['--classes', root / 'classes.txt', '--tile', 16, '--stride', 12, '--out', out]
+    return ['folder', *folders, *suffixes, *settings, *more]
 
 
 def test_liuzhou_is_read_by_its_class(tmp_path, call):
@@ -37,8 +37,8 @@ def test_liuzhou_is_read_by_its_class(tmp_path, call):
     assert len(dataset) == 4
     assert set(np.unique(dataset[0]['gt_seg_map'])) <= {*range(7), 255}
     # The value 0, which is not a class, has become 255.
-    whole = LiuZhou(**settings)
-    held = np.stack([whole[n]['gt_seg_map'] for n in range(len(whole))])
+    both = LiuZhou(**settings)
+    held = np.stack([both[n]['gt_seg_map'] for n in range(len(both))])
     assert np.bincount(held.ravel(), minlength=256)[255] > 0 and (held != 7).all()
 
 

@@ -37,7 +37,7 @@ def test_missing_parts_and_a_large_page_are_reported_on_the_terminal(run, work, 
     (work / 'one/tiles.npz').unlink()
     status, _, errors = run('work')
     assert status == 0 and 'note: one has no tiles.npz' in errors
-    assert '--tiles 2 makes it smaller' in errors
+    assert 'use --tiles 2 to make it smaller' in errors
 
 
 OTHERS = ('work/one/metrics.json', 'iter_1.pth', 'other.html')

@@ -53,7 +53,8 @@ def test_a_mistake_is_one_sentence_and_status_2(run, short_run, tmp_path):
     one = options(short_run, **{'train_dataloader.batch_size': 1})
     status, _, error = run('train', '--work-dir', tmp_path / 'a', CONFIG, '--check', *one)
     assert status == 2 and error.startswith(
-        'error: the training step fails in decode_head.psp_modules.0.1.bn: batch norm computes '
+        'error: the training step fails in decode_head.psp_modules.0.1.bn, because batch '
+        'norm computes '
     )
     assert not list(tmp_path.iterdir())
 

@@ -57,21 +57,21 @@ def nearest(name: str, names: list[str]) -> str:
     lower = {known.lower(): known for known in names}
     # Prefer names that begin with this one ('CrossEntropy') to names that are only similar.
     longer = sorted((known for known in lower if known.startswith(name.lower())), key=len)
-    found = longer or difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
-    return f"; did you mean '{lower[found[0]]}'?" if found else ''
+    matches = longer or difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
+    return f"; did you mean '{lower[matches[0]]}'?" if matches else ''
 
 
 def _innermost(trace: TracebackType | None, nodes: list[tuple[str, dict]]) -> _Built | None:
-    found = None
+    innermost = None
     for frame, _ in traceback.walk_tb(trace):
         if frame.f_code is not build_from_cfg.__code__:
             continue
         call = frame.f_locals
         config = dict(call['cfg'])
-        if place := _find(config, nodes):
+        if part := _find(config, nodes):
             kind = str(config.get('type')).rsplit('.', 1)[-1]
-            found = (*place, kind, call.get('obj_cls'), call['registry'])
-    return found
+            innermost = (*part, kind, call.get('obj_cls'), call['registry'])
+    return innermost
 
 
 def _find(config: dict, nodes: list[tuple[str, dict]]) -> tuple[str, dict] | None:
@@ -97,23 +97,23 @@ def _sentence(error: Exception, built: _Built) -> str:
     text = str(error.args[0]) if error.args else ''
     if isinstance(error, KeyError) and 'must contain the key "type"' in text:
         return (
-            f'{key} has no type: name the class to build, or remove {key} if the config it is '
-            'built on has no such part.'
+            f'{key} has no type: set it to the class to build, or remove {key} if the base config '
+            'has no such part.'
         )
     if isinstance(error, KeyError) and f'{kind} is not in the' in text:
         return f'{key}.type: {unknown(kind, registry)}'
-    if found := re.search(r"\.__init__\(\) got an unexpected keyword argument '(\w+)'", text):
-        if found[1] in config:
+    if match := re.search(r"\.__init__\(\) got an unexpected keyword argument '(\w+)'", text):
+        if match[1] in config:
             bases = cls.__mro__ if inspect.isclass(cls) else [cls]
             inits = [base.__init__ for base in bases if '__init__' in vars(base)]
             known = [n for init in inits for n in inspect.signature(init).parameters if n != 'self']
-            advice = nearest(found[1], known) or (
-                '; remove it from the config or, if it comes from the base config, replace the '
-                f"base's dict: dict(_delete_=True, type='{kind}', …)."
+            advice = nearest(match[1], known) or (
+                ': remove it or, if it comes from the base config, replace the complete dict with '
+                f"dict(_delete_=True, type='{kind}', …)."
             )
-            return f"{key}: {kind} takes no '{found[1]}'{advice}"
-    if found := re.search(r'\.__init__\(\) missing \d+ required .*arguments?: (.*)', text):
-        return f'{key}: {kind} needs {found[1]}, which the config does not set: add it.'
+            return f"{key}: {kind} has no argument '{match[1]}'{advice}"
+    if match := re.search(r'\.__init__\(\) missing \d+ required .*arguments?: (.*)', text):
+        return f'{key}: {kind} needs {match[1]}, which the config does not set: add it.'
     return f'{key}: {kind} cannot be built from these values: {reason(error)}.'
 
 
@@ -121,11 +121,11 @@ def reason(error: Exception) -> str:
     """Return the text of an error, or the condition of a failed assertion, with file and line."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     text = str(error.args[0]) if error.args else ''
-    if 'Original Traceback' in text:  # the whole traceback of a process that loads data
+    if 'Original Traceback' in text:  # the complete traceback of a process that loads data
         text = text.rstrip().splitlines()[-1].partition(': ')[-1]
     text = ' '.join(text.split())[:400].rstrip('.')
     if isinstance(error, AssertionError) and not text:
-        text = f'it needs {(last.line or "").removeprefix("assert ")}'
+        text = f'the condition {(last.line or "").removeprefix("assert ")} is not met'
     elif not isinstance(error, (AssertionError, UserError)):
         text = f'{type(error).__name__}: {text}'
     return f'{text} ({last.filename.rsplit("site-packages/")[-1]}, line {last.lineno})'

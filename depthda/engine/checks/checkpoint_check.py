@@ -33,12 +33,12 @@ def resume_warning(cfg: Config, checkpoint: str) -> str | None:
     """Return a warning about settings of a resumed run that differ from the checkpoint."""
     keys = ('model', 'train_dataloader.dataset', 'optim_wrapper', 'data_preprocessor')
     differences = _compare(cfg, _meta(checkpoint), keys)
-    found = [each for each in differences if not _NOT_TRAINED.search(each[0])]
-    if not found:
+    changed = [difference for difference in differences if not _NOT_TRAINED.search(difference[0])]
+    if not changed:
         return None
     return (
-        f'{checkpoint} was trained with another config, and goes on with this one '
-        f'({_listed(found)}): resume with the old values, or train into another --work-dir'
+        f'{checkpoint} was trained with another config, but the training continues with this one '
+        f'({_listed(changed)}): resume with the old values, or train in another --work-dir'
     )
 
 
@@ -51,26 +51,26 @@ def test_warnings(cfg: Config, checkpoint: str) -> Iterator[str]:
     # Compare the segmentors only, because what adapts a model does not affect its predictions.
     configs = _stored(meta), cfg.to_dict()
     models = (config.get('model') or {} for config in configs)
-    was, now = (segmentor_config(m) if isinstance(m, dict) else m for m in models)
-    differences = _differences('model', was, now) if was else ()
-    found = [each for each in differences if not _NOT_PREDICTED.search(each[0])]
-    if found:
+    old, new = (segmentor_config(m) if isinstance(m, dict) else m for m in models)
+    differences = _differences('model', old, new) if old else ()
+    changed = [difference for difference in differences if not _NOT_PREDICTED.search(difference[0])]
+    if changed:
         yield (
-            f'{checkpoint} was trained with another model than that of this config '
-            f'({_listed(found)}): its predictions change with that, so test with the old values'
+            f'{checkpoint} was trained with a model that differs from the one in this config '
+            f'({_listed(changed)}), which changes its predictions: test with the old values'
         )
-    was, now = _depth_source(_stored(meta), 'train'), _depth_source(cfg, 'test')
-    if isinstance(was, str) and isinstance(now, str) and was != now:
+    old, new = _depth_source(_stored(meta), 'train'), _depth_source(cfg, 'test')
+    if isinstance(old, str) and isinstance(new, str) and old != new:
         yield (
-            f'{checkpoint} was trained with the depth maps {was}, and this test reads {now}: set '
-            'test_dataloader.dataset.depth to those of the training'
+            f'{checkpoint} was trained with the depth maps {old}, but this test reads {new}: set '
+            'test_dataloader.dataset.depth to the depth maps of the training'
         )
     trained = _domains(meta.get('trained_on') or {})
     described, tested = _config_domains(cfg, 'train'), _config_domains(cfg, 'test')
-    if described and (known := trained & tested) and not described & tested:
+    if described and (seen := trained & tested) and not described & tested:
         yield (
-            f'{checkpoint} was trained on {" and ".join(sorted(trained))}, and this config trains '
-            f'on {" and ".join(sorted(described))} and tests on {" and ".join(sorted(known))}: '
+            f'{checkpoint} was trained on {" and ".join(sorted(trained))}, but this config trains '
+            f'on {" and ".join(sorted(described))} and tests on {" and ".join(sorted(seen))}: '
             'the scores are not those of a model that has never seen the tested domain'
         )
 
@@ -81,12 +81,11 @@ def check_tested_classes(cfg: Config, checkpoint: str) -> None:
     for dataset in datasets_of(cfg, 'test'):
         tested = list(dataset.metainfo.get('classes') or ())
         if trained and tested and trained != tested:
-            kind = 'another order' if sorted(trained) == sorted(tested) else 'other names'
+            kind = 'in another order' if sorted(trained) == sorted(tested) else 'other names'
             raise UserError(
-                f'{checkpoint} was trained on the classes {", ".join(trained)}, and the test '
-                f'dataset has {", ".join(tested)} ({kind}), so each prediction would count as '
-                'another class: set test_dataloader.dataset.metainfo to the classes of the '
-                'training.'
+                f'{checkpoint} was trained on the classes {", ".join(trained)}, but the test '
+                f'dataset has {", ".join(tested)} ({kind}), so predictions would count as the '
+                'wrong class: set test_dataloader.dataset.metainfo to the classes of the training.'
             )
 
 
@@ -98,8 +97,8 @@ def check_translated_domain(dataset: Any, config: str, checkpoint: str) -> None:
     if trained and chosen and not chosen <= trained:
         name = re.sub(r'_\d{8}_\d{6}$', '', meta.get('experiment_name') or '')
         raise UserError(
-            f'{checkpoint} translates images of {" and ".join(sorted(trained))}, and the '
-            f'translate_dataset of {config} has those of {" and ".join(sorted(chosen))}: use the '
+            f'{checkpoint} translates images of {" and ".join(sorted(trained))}, but the '
+            f'translate_dataset of {config} has images of {" and ".join(sorted(chosen))}: use the '
             f'config that the checkpoint was trained with{f" ({name}.py)" if name else ""}.'
         )
 
@@ -162,14 +161,14 @@ def _differences(key: str, old: Any, new: Any) -> Iterator[Difference]:
         yield key, old, new
 
 
-def _listed(found: list[Difference]) -> str:
+def _listed(differences: list[Difference]) -> str:
     def short(value: Any) -> str:
         text = 'not set' if value is None else repr(value)
         return text if len(text) <= 60 else f'{text[:59]}…'
 
-    shown = [f'{key}: {short(old)} → {short(new)}' for key, old, new in found[:_SHOWN]]
-    rest = [f'and {len(found) - _SHOWN} more'] if len(found) > _SHOWN else []
-    return '; '.join(shown + rest)
+    shown = [f'{key}: {short(old)} → {short(new)}' for key, old, new in differences[:_SHOWN]]
+    more = [f'and {len(differences) - _SHOWN} more'] if len(differences) > _SHOWN else []
+    return '; '.join(shown + more)
 
 
 def _config_domains(cfg: Config, name: str) -> set[str]:
@@ -180,11 +179,11 @@ def _config_domains(cfg: Config, name: str) -> set[str]:
 
 def _domains(described: dict) -> set[str]:
     """Return all domains of a described dataset, also those of the datasets inside it."""
-    found: set[str] = set()
+    names: set[str] = set()
     for key, value in described.items():
         if key in ('domain', 'domains') and value:
-            found |= {value} if isinstance(value, str) else set(value)
+            names |= {value} if isinstance(value, str) else set(value)
         elif key != 'translation':
             parts = value if isinstance(value, list) else [value]
-            found |= set().union(*(_domains(part) for part in parts if isinstance(part, dict)))
-    return found
+            names |= set().union(*(_domains(part) for part in parts if isinstance(part, dict)))
+    return names

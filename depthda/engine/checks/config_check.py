@@ -41,32 +41,32 @@ def check_names(path: Path, read_by_children: frozenset[str] | None = None) -> N
     read |= read_by_children or set()
     unread = assigned - read - READ_AFTER_PARSING
     names = {name for name in unread if not name.startswith('_')}
-    places = [Config._get_cfg_path(base, str(path)) for base in bases]
+    base_files = [Config._get_cfg_path(base, str(path)) for base in bases]
     if names:
-        before: dict[str, Any] = {}
-        for base, _ in places:
-            before |= Config.fromfile(base).to_dict()
+        base_values: dict[str, Any] = {}
+        for base, _ in base_files:
+            base_values |= Config.fromfile(base).to_dict()
         is_base = read_by_children is not None
-        _check_uses(path, names, before, Config.fromfile(path).to_dict(), is_base)
+        _check_uses(path, names, base_values, Config.fromfile(path).to_dict(), is_base)
     used = (read_by_children or frozenset()) | frozenset(re.findall(r'_base_\.(\w+)', text))
-    for base, library in places:
+    for base, library in base_files:
         if library is None:  # 'mmseg::…' cannot be edited by the user
             check_names(Path(base), used)
 
 
 def _check_uses(
-    path: Path, names: set[str], before: dict, after: dict, is_base: bool = False
+    path: Path, names: set[str], base_values: dict, child_values: dict, is_base: bool = False
 ) -> None:
-    values = dict(read_nodes(after))
-    for name in sorted(before.keys() & after.keys() & names):
-        uses = [key for key, value in read_nodes(before) if value == before[name]]
+    values = dict(read_nodes(child_values))
+    for name in sorted(base_values.keys() & child_values.keys() & names):
+        uses = [key for key, value in read_nodes(base_values) if value == base_values[name]]
         # Not a mistake if the child also sets the keys that the base made with this name.
-        set_too = any(values.get(key) == after[name] for key in uses)
+        set_too = any(values.get(key) == child_values[name] for key in uses)
         unused = is_base and not uses
-        if before[name] != after[name] and not set_too and not unused:
+        if base_values[name] != child_values[name] and not set_too and not unused:
             raise UserError(
-                f"'{name}' in {path} is only a name inside its base's file, and setting it changes "
-                f'nothing{describe_uses(uses, "set")}.'
+                f"'{name}' in {path} has no effect, because the base config has already used its "
+                f'own value{describe_uses(uses, "set")}.'
             )
 
 
@@ -75,16 +75,19 @@ def check_numbers(cfg: Config) -> None:
     smallest = {('train_cfg', key): 1 for key in ('max_iters', 'max_epochs', 'val_interval')}
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         smallest |= {(loader, 'batch_size'): 1, (loader, 'num_workers'): 0}
-    for (section, key), least in smallest.items():
+    for (section, key), minimum in smallest.items():
         value = (cfg.get(section) or {}).get(key)
-        if value is not None and (type(value) is not int or value < least):
+        if value is not None and (type(value) is not int or value < minimum):
             raise UserError(
-                f'{section}.{key}={value!r} of the config is not a whole number from {least} on: '
-                'correct it.'
+                f'{section}.{key}={value!r} is not a valid number: set it to a whole number of '
+                f'{minimum} or more.'
             )
     seed = (cfg.get('randomness') or {}).get('seed')
     if seed is not None and not (isinstance(seed, int) and 0 <= seed < 1 << 32):
-        raise UserError(f'randomness.seed={seed!r} is not a seed: give a whole number from 0 on.')
+        raise UserError(
+            f'randomness.seed={seed!r} is not a valid seed: set it to a whole number from 0 to '
+            f'{(1 << 32) - 1}.'
+        )
 
 
 def check_sizes(cfg: Config) -> None:
@@ -92,8 +95,8 @@ def check_sizes(cfg: Config) -> None:
     for key, value in read_nodes(cfg):
         if key.endswith('.crop_size') and value is not None and not _is_size(value):
             raise UserError(
-                f'{key}={value!r} of the config is not a size: give (height, width), whole '
-                'numbers from 1 on.'
+                f'{key}={value!r} is not a valid size: set it to (height, width), both whole '
+                'numbers of 1 or more.'
             )
     model = cfg.get('model') or {}
     name = 'model.segmentor.test_cfg' if 'segmentor' in model else 'model.test_cfg'
@@ -105,17 +108,17 @@ def check_sizes(cfg: Config) -> None:
         return
     for key in ('crop_size', 'stride'):
         if key not in window:
-            raise UserError(f"{name} has mode='slide' and no {key}: add {key}=(h, w).")
+            raise UserError(f"{name} has mode='slide' but no {key}: add {key}=(h, w).")
         if isinstance(window[key], int) or not _is_size(window[key]):
             raise UserError(
-                f'{name}.{key}={window[key]!r} is not a pair (height, width) of whole '
-                'numbers from 1 on: correct it.'
+                f'{name}.{key}={window[key]!r} is not a valid size: set it to (height, width), '
+                'both whole numbers of 1 or more.'
             )
     crop, stride = tuple(window['crop_size']), tuple(window['stride'])
     if stride[0] > crop[0] or stride[1] > crop[1]:
         raise UserError(
-            f'{name}: windows of {crop} every {stride} pixels leave gaps in an image: '
-            'stride must not be larger than crop_size.'
+            f'{name}: windows of {crop} pixels with a stride of {stride} leave gaps in an image: '
+            'set a stride that is not larger than crop_size.'
         )
 
 
@@ -125,21 +128,20 @@ def _is_size(value: Any) -> bool:
 
 
 def check_training(cfg: Config) -> None:
-    """Refuse a config that lacks what training needs, or has only part of a validation or test."""
+    """Refuse a config that training cannot use, or whose validation or test is incomplete."""
     for key in ('train_dataloader', 'train_cfg', 'optim_wrapper'):
         if cfg.get(key) is None:
             raise UserError(f'the config has no {key}, so there is nothing to train: add it.')
     level = cfg.get('log_level', 'INFO')
     if level not in _LEVELS:
-        raise UserError(f'log_level={level!r} is unknown: use {", ".join(_LEVELS)}.')
+        raise UserError(f'log_level={level!r} is unknown: use one of {", ".join(_LEVELS)}.')
     for name in ('val', 'test'):
         keys = [f'{name}_{part}' for part in ('dataloader', 'cfg', 'evaluator')]
         missing = [key for key in keys if cfg.get(key) is None]
         if 0 < len(missing) < 3:
             raise UserError(
-                f'the config has no {" and no ".join(missing)}, and has '
-                f'{" and ".join(key for key in keys if key not in missing)}: set all three, or set '
-                'all three to None.'
+                f'the config has {" and ".join(key for key in keys if key not in missing)}, but no '
+                f'{" and no ".join(missing)}: set all three, or set all three to None.'
             )
 
 
@@ -155,14 +157,14 @@ def check_optimizers(cfg: Config) -> None:
     nodes = read_nodes({'optim_wrapper': wrapper})
     if not any(key.endswith('optimizer') for key, _ in nodes):
         raise UserError(
-            "optim_wrapper has no optimizer: add optimizer=dict(type='AdamW', lr=6e-5), or the one "
-            'to use.'
+            "optim_wrapper has no optimizer: add one, such as optimizer=dict(type='AdamW', "
+            'lr=6e-5).'
         )
     for key, value in nodes:
         if key.endswith('clip_grad.max_norm') and not value > 0:
             raise UserError(
-                f'{key}={value!r} is not above 0, so no step would follow its gradient: give a '
-                'number above 0, or leave clip_grad out.'
+                f'{key}={value!r} is not above 0, so no step would follow its gradient: set it to '
+                'a number above 0, or leave out clip_grad.'
             )
         if not (key.endswith('optimizer') and isinstance(value, dict)):
             continue
@@ -172,7 +174,7 @@ def check_optimizers(cfg: Config) -> None:
         is_number = type(rate) in (int, float)
         if rate is not None and not (is_number and 0 < rate < math.inf):
             raise UserError(
-                f'{key}.lr={rate!r} of the config is not a learning rate: give a number above 0.'
+                f'{key}.lr={rate!r} is not a valid learning rate: set it to a number above 0.'
             )
 
 
@@ -197,6 +199,6 @@ def check_hooks(cfg: Config) -> None:
     for number, hook in enumerate(hooks):
         if not isinstance(hook, Hook) and not (isinstance(hook, dict) and hook.get('type')):
             raise UserError(
-                f'custom_hooks.{number} has no type: name the class of the hook, '
+                f'custom_hooks.{number} has no type: name the class of the hook, as in '
                 f"dict(type='NAME', …), or remove it."
             )

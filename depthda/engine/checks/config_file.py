@@ -60,32 +60,32 @@ def _mistakes(path: str | Path, kind: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:  # the file runs the user's code, which may raise anything
-        file, line = _place(error)
+        file, line = _location(error)
         where = f'{file or path}{f", line {line}" if line else ""}'
         raise UserError(f'{where}: {_reason(error)}; correct the {kind}.') from error
 
 
-def _place(error: Exception) -> tuple[str | None, int | None]:
+def _location(error: Exception) -> tuple[str | None, int | None]:
     """Return file and line of a mistake in the config, or in a base or a module that it reads."""
-    read: list[str] = []
-    own: list[tuple[str, int]] = []
-    for frame, line in traceback.walk_tb(_first(error).__traceback__):
+    read_files: list[str] = []
+    user_frames: list[tuple[str, int]] = []
+    for frame, line in traceback.walk_tb(_root_cause(error).__traceback__):
         name, function = frame.f_code.co_filename, frame.f_code.co_name
         if name.startswith(_LIBRARY):
             # mmengine reads the bases within the call that reads the file.
             if function in ('_file2dict', '_is_lazy_import'):
-                read.append(os.path.normpath(frame.f_locals['filename']))
+                read_files.append(os.path.normpath(frame.f_locals['filename']))
         elif function == '<module>' and 'site-packages' not in name:
-            own.append((name, line))
-    existing = [name for name in read if os.path.exists(name)]
+            user_frames.append((name, line))
+    existing = [name for name in read_files if os.path.exists(name)]
     file = existing[-1] if existing else None
     if isinstance(error, SyntaxError):  # a config is parsed as text, so Python names no file
-        known = error.filename and os.path.exists(error.filename)
-        return (error.filename if known else file), error.lineno
-    return own[-1] if own else (file, None)
+        is_file = error.filename and os.path.exists(error.filename)
+        return (error.filename if is_file else file), error.lineno
+    return user_frames[-1] if user_frames else (file, None)
 
 
-def _first(error: BaseException) -> BaseException:
+def _root_cause(error: BaseException) -> BaseException:
     """Return the error that made a custom import fail; any other error is returned unchanged."""
     while isinstance(error, ImportError) and (inner := error.__cause__ or error.__context__):
         error = inner
@@ -93,13 +93,13 @@ def _first(error: BaseException) -> BaseException:
 
 
 def _reason(error: Exception) -> str:
-    first = _first(error)
-    text = first.args[0] if isinstance(first, KeyError) and first.args else first
-    if isinstance(first, FileNotFoundError) and first.filename:
-        text = f'{first.strerror}: {first.filename}'
-    elif isinstance(first, SyntaxError):
-        text = first.msg
-    elif 'import_modules_from_strings()' in str(first):  # it has another form
+    cause = _root_cause(error)
+    text = cause.args[0] if isinstance(cause, KeyError) and cause.args else cause
+    if isinstance(cause, FileNotFoundError) and cause.filename:
+        text = f'{cause.strerror}: {cause.filename}'
+    elif isinstance(cause, SyntaxError):
+        text = cause.msg
+    elif 'import_modules_from_strings()' in str(cause):  # custom_imports has another form
         return "write custom_imports=dict(imports=['package.module'])"
-    prefix = 'custom_imports, ' if first is not error else ''
-    return f'{prefix}{type(first).__name__}: {" ".join(str(text).split()).rstrip(".")}'
+    prefix = 'custom_imports, ' if cause is not error else ''
+    return f'{prefix}{type(cause).__name__}: {" ".join(str(text).split()).rstrip(".")}'

@@ -31,43 +31,43 @@ def data_warnings(cfg: Config) -> list[str]:
     sources = {name: {dataset.depth_source for dataset in datasets[name]} for name in LOADERS}
     # A model that predicts depth needs depth maps in training only.
     ignored = {None} if (cfg.get('model') or {}).get('depth_decoder') else set()
-    compared = {name: found for name, found in sources.items() if found and found != ignored}
+    compared = {name: names for name, names in sources.items() if names and names != ignored}
     lines = []
     if len(set(map(frozenset, compared.values()))) > 1:
         described = ', '.join(
-            f'{name} from {" and ".join(sorted(source or "none" for source in found))}'
-            for name, found in compared.items()
+            f'{loader} reads {" and ".join(sorted(name or "none" for name in names))}'
+            for loader, names in compared.items()
         )
-        lines.append(f'depth differs between the datasets of this config: {described}')
+        lines.append(f'the datasets of this config read different depth maps: {described}')
     lines += _other_classes(datasets)
     lines += _target_labels(cfg)
     folders: dict[str, str] = {}
-    for name, found in datasets.items():
-        for dataset in found:
-            for sample in _list_if_here(dataset, 'depth_path') if dataset.has_depth else ():
+    for name, in_loader in datasets.items():
+        for dataset in in_loader:
+            for sample in _list_if_present(dataset, 'depth_path') if dataset.has_depth else ():
                 folders.setdefault(os.path.dirname(sample['depth_path']), name)
     lines += differing_maps(folders)
-    images = {name: _images(found) for name, found in datasets.items()}
+    images = {name: _images(in_loader) for name, in_loader in datasets.items()}
     unlabelled = _images([dataset for dataset in datasets['train'] if not dataset.has_labels])
     scored = _images([dataset for dataset in datasets['test'] if dataset.has_labels])
     if shared := len(scored & unlabelled):
         lines.append(
-            f'{shared} of the {len(scored)} test images train without their labels: report the '
-            'scores as transductive, or adapt to other images'
+            f'{shared} of the {len(scored)} test images are used in training, without their '
+            'labels: report the scores as transductive, or adapt to other images'
         )
     images['train'] -= unlabelled
     for name, split in (('val', 'validation'), ('test', 'test')):
         if shared := len(images['train'] & images[name]):
             lines.append(
-                f'{shared} of the {len(images[name])} {split} images are training images too: '
-                'scores on them do not tell what the model does on new ones'
+                f'{shared} of the {len(images[name])} {split} images are also training images, so '
+                'the scores do not show how well the model predicts new images'
             )
     group = _choosing_group(cfg)
     chosen_on = _images(datasets['val'], group) if group else set()
     if shared := len(chosen_on & images['test']):
         lines.append(
-            f'{shared} of the {len(chosen_on)} validation images are test images too, so the best '
-            'checkpoint is chosen on the test set: report its scores as target-selected, or '
+            f'{shared} of the {len(chosen_on)} validation images are also test images, so the best '
+            'checkpoint is chosen on test images: report its scores as target-selected, or '
             'validate on other images'
         )
     return lines
@@ -96,9 +96,9 @@ def _other_classes(datasets: Mapping[str, Iterable[RGBDSegDataset]]) -> Iterator
             differ = any(first.casefold() != second.casefold() for first, second in pairs)
             if differ and len(classes) == len(trained):
                 yield (
-                    f'the {name} dataset has the classes {", ".join(classes)} and the training '
-                    f'dataset {", ".join(trained)}: unless both mean the same, prepare them with '
-                    'one list of classes'
+                    f'the {name} dataset has the classes {", ".join(classes)}, but the training '
+                    f'dataset has {", ".join(trained)}: unless the names mean the same classes, '
+                    'prepare both datasets with one list of classes'
                 )
 
 
@@ -109,8 +109,8 @@ def _target_labels(cfg: Config) -> Iterator[str]:
     target = Config(dict(train_dataloader=dict(dataset=cfg.train_dataloader.dataset.get('target'))))
     if any(dataset.has_labels for dataset in datasets_of(target, 'train')):
         yield (
-            'the target dataset has labels: no loss reads them, but transforms may choose a crop '
-            'by them; set labels=False of the dataset to adapt without them'
+            'the target dataset has labels, which no loss reads, but which transforms may use to '
+            'choose crops: set labels=False in the dataset to adapt without them'
         )
 
 
@@ -125,7 +125,7 @@ def check_depth_images(cfg: Config, loaders: Iterable[str] = LOADERS) -> None:
     """
     for name in loaders:
         for dataset in datasets_of(cfg, name):
-            samples = _list_if_here(dataset, 'depth_path') if dataset.has_depth else []
+            samples = _list_if_present(dataset, 'depth_path') if dataset.has_depth else []
             for sample in spread(samples, _SAMPLED):
                 check_image(sample)
 
@@ -133,8 +133,8 @@ def check_depth_images(cfg: Config, loaders: Iterable[str] = LOADERS) -> None:
 def spread(items: Sequence[Any], number: int) -> list[Any]:
     """Return at most ``number`` items, evenly spread over all."""
     last = len(items) - 1
-    places = {round(n * last / (number - 1)) for n in range(number)} if items else set()
-    return [items[place] for place in sorted(places)]
+    indices = {round(n * last / (number - 1)) for n in range(number)} if items else set()
+    return [items[index] for index in sorted(indices)]
 
 
 def check_classes(cfg: Config) -> None:
@@ -148,8 +148,8 @@ def check_classes(cfg: Config) -> None:
     for key, head in heads:
         if 'type' not in head:
             raise UserError(
-                f'{key} has num_classes and no type: the model that this config is built on has no '
-                'such part, so leave it out.'
+                f'{key} has num_classes but no type, because the base config has no such part: '
+                f'leave out {key}.'
             )
     trained: list[str] = []
     for name in LOADERS:
@@ -159,13 +159,13 @@ def check_classes(cfg: Config) -> None:
             if trained != classes and sorted(trained) == sorted(classes):
                 raise UserError(
                     f'the {name} dataset has the classes of the training dataset in another order '
-                    f'({", ".join(classes)}), so each prediction would count as another class: '
+                    f'({", ".join(classes)}), so predictions would count as the wrong class: '
                     f'use the order {", ".join(trained)}.'
                 )
             for key, head in heads:
                 if classes and head['num_classes'] != len(classes):
                     raise UserError(
-                        f'{key}.num_classes is {head["num_classes"]} and the {name} dataset has '
+                        f'{key}.num_classes is {head["num_classes"]}, but the {name} dataset has '
                         f'{len(classes)} classes ({", ".join(classes)}): make them agree.'
                     )
 
@@ -179,9 +179,9 @@ def class_warning(cfg: Config, checkpoint: str) -> str | None:
         classes = _classes(dataset)
         if len(trained) == len(classes) and trained != classes:
             return (
-                f'{checkpoint} was trained on the classes {", ".join(trained)}, and this config '
-                f'has {", ".join(classes)}: the weights of the last layer stand for the classes '
-                'in that order'
+                f'{checkpoint} was trained on the classes {", ".join(trained)}, but this config '
+                f'has {", ".join(classes)}: the weights of the last layer belong to the classes of '
+                'the checkpoint, in their order'
             )
     return None
 
@@ -221,8 +221,8 @@ def check_headline(
     groups = group_cells(sorted(cells))
     for headline in sorted(chosen - groups.keys()):
         raise UserError(
-            f'{name}_evaluator.headline={headline!r} is not in the '
-            f'{"validation" if name == "val" else name} dataset, which has {", ".join(groups)}.'
+            f'{name}_evaluator.headline={headline!r} is not a group of the '
+            f'{"validation" if name == "val" else name} dataset: use one of {", ".join(groups)}.'
         )
 
 
@@ -259,8 +259,8 @@ def _configs(cfg: Config, loader: str) -> Iterator[dict]:
 
 def _build(config: dict) -> RGBDSegDataset:
     # serialize_data would first run the garbage collector, which takes time.
-    light = dict(pipeline=[], lazy_init=True, serialize_data=False, check='names')
-    return DATASETS.build({**config, **light})
+    settings = dict(pipeline=[], lazy_init=True, serialize_data=False, check='names')
+    return DATASETS.build({**config, **settings})
 
 
 def _images(datasets: list[RGBDSegDataset], group: str = POOLED) -> set[str]:
@@ -269,14 +269,14 @@ def _images(datasets: list[RGBDSegDataset], group: str = POOLED) -> set[str]:
     paths = {
         os.path.split(sample['img_path'])
         for dataset in datasets
-        for sample in _list_if_here(dataset)
+        for sample in _list_if_present(dataset)
         if names <= {sample.get('domain'), sample.get('split')}
     }
     real = {folder: os.path.realpath(folder) for folder, _ in paths}
     return {os.path.join(real[folder], name) for folder, name in paths}
 
 
-def _list_if_here(dataset: RGBDSegDataset, *keys: str) -> list[dict]:
+def _list_if_present(dataset: RGBDSegDataset, *keys: str) -> list[dict]:
     try:
         return _list_files(dataset, *keys)
     except UserError:

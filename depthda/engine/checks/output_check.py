@@ -21,30 +21,30 @@ _FILES = ('img_path', 'seg_map_path', 'depth_path')
 
 
 def check_outputs(cfg: Config, **folders: str | None) -> None:
-    """Refuse a folder of results that cannot be written, or that is or lies in a folder of data.
+    """Refuse a folder of results that cannot be written, or that is (in) a folder of data.
 
     Each keyword is the name of an option: ``work_dir`` for ``--work-dir``. If a dataset is missing
     on this machine, only its ``data_root`` is compared.
     """
-    given = {f'--{name.replace("_", "-")}': path for name, path in folders.items() if path}
-    for option, path in given.items():
+    outputs = {f'--{name.replace("_", "-")}': path for name, path in folders.items() if path}
+    for option, path in outputs.items():
         check_folder(option, path)
     # Reports read class indices from the folder `predictions` of the work dir.
     indices, colours = Path(cfg.get('work_dir') or '.', 'predictions'), folders.get('show_dir')
     if colours and Path(colours).resolve() == indices.resolve():
         raise UserError(
-            f'--show-dir {colours} is where class indices are expected, not pictures in colours: '
-            'give another folder, or use --out for the indices.'
+            f'--show-dir {colours} is the folder of class indices, not of colour images: use '
+            'another folder, or write class indices there with --out.'
         )
-    for data, key in _data_folders(cfg) if given else ():
-        for option, path in given.items():
+    for data, key in _data_folders(cfg) if outputs else ():
+        for option, path in outputs.items():
             folder = Path(path).resolve()
             # A dataset at or above the working directory does not forbid results below it.
             inside = data in folder.parents and data not in (Path.cwd(), *Path.cwd().parents)
             if folder == data or inside:
                 raise UserError(
-                    f'{option} {path} lies in the data of {key} ({data}), where results would '
-                    'replace or mix with files that are read: give a folder outside the data.'
+                    f'{option} {path} is inside the data of {key} ({data}), where results could '
+                    'overwrite input files or mix with them: use a folder outside the data.'
                 )
 
 
@@ -52,11 +52,12 @@ def check_folder(option: str, path: str) -> None:
     """Refuse a file where a folder is to be written, and a place where nothing can be written."""
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
-        raise UserError(f'{option} {path} is a file: give a folder.')
-    parent = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        raise UserError(f'{option} {path} is a file: name a folder.')
+    candidates = (folder, *folder.absolute().parents)
+    parent = next(candidate for candidate in candidates if candidate.exists())
     if not parent.is_dir():
         raise UserError(
-            f'{option} {path} cannot be made, because {parent} is a file: give a folder.'
+            f'{option} {path} cannot be created, because {parent} is a file: name another folder.'
         )
     try:
         # Permissions are not enough: the disk may be full, or mounted read-only.
@@ -64,8 +65,8 @@ def check_folder(option: str, path: str) -> None:
             file.write(b' ')
     except OSError as error:
         raise UserError(
-            f'{option} {path}: nothing can be written to {parent} ({error.strerror}): give another '
-            'folder.'
+            f'{option} {path} cannot be used, because nothing can be written to {parent} '
+            f'({error.strerror}): name another folder.'
         ) from error
 
 
@@ -88,16 +89,16 @@ def _data_folders(cfg: Config) -> Iterator[tuple[Path, str]]:
 def describe_outputs(runner: Runner, cfg: Config, work_dir: str) -> list[str]:
     """Return lines about the files that a run would write: checkpoints, log, curves and metrics."""
     folder = Path(work_dir)
-    state = 'exists already' if folder.exists() else 'will be made'
+    state = 'already exists' if folder.exists() else 'will be created'
     lines = [f'results: {folder} ({state})']
     hook = next((hook for hook in runner.hooks if isinstance(hook, CheckpointHook)), None)
     if hook is not None:
         lines += _checkpoints(runner, cfg, hook, folder)
-    lines.append(f'log: {folder}/<date>_<time>/<date>_<time>.log, the config next to it')
+    lines.append(f'log: {folder}/<date>_<time>/<date>_<time>.log, with the config next to it')
     backends = [kind.__name__ for kind in map(type, runner.visualizer._vis_backends.values())]
     lines.append(f'curves: {folder}/<date>_<time>/vis_data ({", ".join(backends) or "none"})')
     if cfg.get('test_dataloader') is not None:
-        lines.append(f'metrics: {folder}/metrics.json and tiles.npz, by depthda test')
+        lines.append(f'metrics: {folder}/metrics.json and tiles.npz, written by depthda test')
     return lines
 
 
@@ -121,13 +122,13 @@ def _checkpoints(runner: Runner, cfg: Config, hook: CheckpointHook, folder: Path
             f'{len(runner.val_loop.dataloader.dataset)} images every {loop.val_interval} {unit}s'
         )
     else:
-        yield 'best checkpoint: none, the last one counts'
+        yield 'best checkpoint: none, so the last one is the result'
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(existing).free
     # While a checkpoint is written, the one that it replaces still exists.
     needed = size * (min(number, kept or number) + 1 + len(hook.save_best or ()))
     enough = '' if needed <= free else ', which is NOT ENOUGH'
-    yield f'disk: {needed / 1e6:.0f} MB for checkpoints, {free / 1e6:.0f} MB are free{enough}'
+    yield f'disk: {needed / 1e6:.0f} MB for checkpoints, {free / 1e6:.0f} MB free{enough}'
 
 
 def _size(value: Any) -> int:

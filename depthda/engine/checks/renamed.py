@@ -72,11 +72,14 @@ def current_path(path: str | Path) -> Path:
     path = find_config(path)
     if path.exists():
         return path
-    whole = os.path.abspath(path)
+    absolute = os.path.abspath(path)
     for old, new in FILES.items():
-        renamed = whole.removesuffix(old) + new
-        if whole.endswith(os.sep + old) and os.path.isfile(renamed):
-            warn(f'{path} has a new name, {new}: use it, the old one works for one release only.')
+        renamed = absolute.removesuffix(old) + new
+        if absolute.endswith(os.sep + old) and os.path.isfile(renamed):
+            warn(
+                f'{path} has been renamed to {new}: use the new name, because the old one works '
+                'for one release only.'
+            )
             return Path(renamed)
     return path
 
@@ -85,7 +88,10 @@ def current_row(table: str, row: str) -> str:
     """Return the name that a row of a table has now, with a warning if ``row`` is an old one."""
     renamed = ROWS.get(table, {}).get(row)
     if renamed:
-        warn(f'row {row} has a new name, {renamed}: the old one works for one release only.')
+        warn(
+            f'row {row} has been renamed to {renamed}: use the new name, because the old one works '
+            'for one release only.'
+        )
     return renamed or row
 
 
@@ -120,8 +126,8 @@ def renamed_bases() -> Iterator[None]:
         packaged = config_folder() / base
         if not os.path.exists(path) and packaged.is_file():
             return str(packaged), scope
-        found = current_path(path)
-        return (path if found == Path(path) else str(found)), scope
+        current = current_path(path)
+        return (path if current == Path(path) else str(current)), scope
 
     Config._get_cfg_path = staticmethod(find)
     try:

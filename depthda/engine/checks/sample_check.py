@@ -18,7 +18,7 @@ from depthda.errors import UserError, few
 from depthda.io.headers import read_header
 
 _FAR = 8  # a mean or deviation of normalised values above this is a mistake in the config
-_TILES = 16  # of each dataset, evenly spread: most mistakes affect whole folders
+_TILES = 16  # of each dataset, evenly spread: most mistakes affect complete folders
 
 
 def tile_warnings(cfg: Config) -> list[str]:
@@ -32,8 +32,8 @@ def tile_warnings(cfg: Config) -> list[str]:
     for config, dataset in listed_datasets(cfg):
         # Anything else in a pipeline is refused when it is built.
         steps = [step for step in config.get('pipeline') or [] if isinstance(step, dict)]
-        places = spread(range(len(dataset)), _TILES)
-        samples = [dataset.get_data_info(place) for place in places]
+        indices = spread(range(len(dataset)), _TILES)
+        samples = [dataset.get_data_info(index) for index in indices]
         lines += _labels(samples, steps, dataset)
         if reads_depth and any(re.match('Load.*Depth$', _kind(step)) for step in steps):
             lines += _depth(samples)
@@ -68,28 +68,32 @@ def _labels(samples: list[dict], steps: list[dict], dataset: RGBDSegDataset) -> 
 
     empty = [sample['seg_map_path'] for sample in labelled if is_empty(sample)]
     names = few(map(os.path.basename, empty))
-    fault = f'hold no class ({names}): check the masks and reduce_zero_label of the dataset'
-    every = map(dataset.get_data_info, range(len(dataset)))
+    advice = 'check the label maps and reduce_zero_label of the dataset'
+    all_samples = map(dataset.get_data_info, range(len(dataset)))
     # Sparse labels are not a mistake, so a dataset is refused only after all its labels were read.
-    if len(empty) == len(labelled) and all(map(is_empty, every)):
-        folder = os.path.dirname(empty[0])
-        raise UserError(f'all {len(dataset)} training labels in {folder} {fault}')
+    if len(empty) == len(labelled) and all(map(is_empty, all_samples)):
+        raise UserError(
+            f'none of the {len(dataset)} training label maps in {os.path.dirname(empty[0])} has a '
+            f'pixel with a class ({names}): {advice}'
+        )
     if 2 * len(empty) > len(labelled):
-        yield f'{len(empty)} of {len(labelled)} sampled training labels {fault}'
+        yield (
+            f'{len(empty)} of {len(labelled)} sampled training label maps have no pixel with a '
+            f'class ({names}): {advice}'
+        )
 
 
 def _depth(samples: list[dict], split: str = 'training') -> Iterator[str]:
     paths = [sample['depth_path'] for sample in samples if sample.get('depth_path')]
-    verb = 'learns' if split == 'training' else 'gets'
-    nothing = f'the model {verb} nothing from depth there, so make them again'
-    few_codes = 'write 8 bits as an 8-bit PNG, or multiply them by 257'
+    nothing = 'they tell the model nothing about depth, so make them again'
+    few_codes = 'save 8-bit values as an 8-bit PNG, or multiply them by 257'
     advice = {
-        'hold no depth at all': nothing,
-        'hold one single depth': nothing,
+        'have no pixel with depth': nothing,
+        'have the same depth in all pixels': nothing,
         'use at most 255 of the 65,535 values of 16 bits': few_codes,
     }
-    found = {fault: [] for fault in advice}
-    empty, single, faint = found.values()
+    faulty = {fault: [] for fault in advice}
+    empty, single, faint = faulty.values()
     for path in paths:
         valid = (depth := read_depth(path))[depth > 0]
         if not valid.size:
@@ -98,11 +102,11 @@ def _depth(samples: list[dict], split: str = 'training') -> Iterator[str]:
             single.append(path)
         elif path.lower().endswith('.png') and valid.max() <= FAINT:
             faint.append(path)
-    for fault, those in found.items():
-        if those:
+    for fault, files in faulty.items():
+        if files:
             yield (
-                f'{len(those)} of {len(paths)} sampled {split} depth maps {fault} '
-                f'({few(map(os.path.basename, those))}): {advice[fault]}'
+                f'{len(files)} of {len(paths)} sampled {split} depth maps {fault} '
+                f'({few(map(os.path.basename, files))}): {advice[fault]}'
             )
 
 
@@ -111,9 +115,10 @@ def _stretched(samples: list[dict], steps: list[dict]) -> Iterator[str]:
     path = next((path for path in paths if path.lower().endswith(('.tif', '.tiff'))), None)
     if path and not any(step.get('value_range') for step in steps):
         yield (
-            f'the depth maps in {os.path.dirname(path)} are GeoTIFFs, each of which is stretched '
-            'from its own minimum to its own maximum, so one height has another value in each '
-            'tile: make maps with depthda normalize-dsm, or give LoadDepth(value_range=(LOW, HIGH))'
+            f'the depth maps in {os.path.dirname(path)} are GeoTIFFs, and each is stretched from '
+            'its own minimum to its own maximum, so the same height has different values in '
+            'different tiles: make maps with depthda normalize-dsm, or set value_range=(LOW, HIGH) '
+            'of LoadDepth'
         )
 
 
@@ -129,8 +134,8 @@ def _sizes(samples: list[dict], steps: list[dict]) -> Iterator[str]:
     ]:
         yield (
             f'{len(small)} of {len(headers)} sampled training tiles are smaller than the crop of '
-            f'{crop[1]}×{crop[0]} ({few(small)}): give a crop_size that fits them; otherwise they '
-            'are padded, or stop the training'
+            f'{crop[1]}×{crop[0]} ({few(small)}), so they will be padded or stop the training: set '
+            'a crop_size that fits them'
         )
 
 
@@ -163,9 +168,10 @@ def _values(sample: dict, steps: list[dict], model: dict) -> Iterator[str]:
         middle, deviation = values.mean(), values.std()
         if max(abs(middle), deviation) > _FAR or (deviation < 1 / _FAR**2 and abs(middle) > 1):
             yield (
-                f'{name} of {sample["img_path"]} has mean {middle:.3g} and deviation '
-                f'{deviation:.3g} after normalisation, where about 0 and 1 are expected: give '
-                'model.data_preprocessor the mean and std of the values as they are loaded'
+                f'{name} of {sample["img_path"]} has a mean of {middle:.3g} and a standard '
+                f'deviation of {deviation:.3g} after normalisation, where about 0 and 1 are '
+                'expected: set mean and std of model.data_preprocessor to those of the loaded '
+                'values'
             )
 
 

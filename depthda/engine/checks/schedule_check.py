@@ -17,7 +17,7 @@ def check_units(cfg: Config) -> None:
     """Refuse to count epochs in a run of iterations: the scheduler or hook would never act."""
     if 'max_epochs' in cfg.train_cfg:
         return
-    reason = 'counts epochs, and a run of train_cfg.max_iters has none'
+    reason = 'counts epochs, but a run with train_cfg.max_iters has none'
     for key, scheduler in _schedulers(cfg):
         if scheduler.get('by_epoch', True) and not scheduler.get('convert_to_iter_based'):
             raise UserError(
@@ -45,27 +45,27 @@ def check_validation(cfg: Config) -> None:
     begin, last = cfg.train_cfg.get('val_begin', 1), cfg.train_cfg.get(unit)
     if cfg.get('val_dataloader') is not None and last and begin > last:
         raise UserError(
-            f'train_cfg.val_begin={begin} is after train_cfg.{unit}={last}, so nothing would be '
-            'validated and no best checkpoint kept: set val_begin within the run.'
+            f'train_cfg.val_begin={begin} is after train_cfg.{unit}={last}, so the run would never '
+            f'validate or keep a best checkpoint: set val_begin to {last} or less.'
         )
 
 
 def schedule_warnings(cfg: Config) -> list[str]:
     """Warn of schedules that end before the run or long after it, and of missing checkpoints."""
     unit = 'max_epochs' if 'max_epochs' in cfg.train_cfg else 'max_iters'
-    last, found = cfg.train_cfg.get(unit), []
+    last, warnings = cfg.train_cfg.get(unit), []
     hooks = cfg.get('default_hooks') or {}
     if hooks.get('checkpoint', hooks) is None and not _saves(cfg):
-        found.append(
-            'default_hooks.checkpoint is None, so no checkpoint will be saved: leave that out to '
-            'keep the trained weights.'
+        warnings.append(
+            'default_hooks.checkpoint is None, so no checkpoint will be saved: remove this setting '
+            'to keep the trained weights.'
         )
     lists = defaultdict(list)
     for key, scheduler in _schedulers(cfg):
         if scheduler.get('by_epoch', True) != (unit == 'max_epochs'):
             continue  # a warm-up may count iterations in a run of epochs
         if late := [step for step in scheduler.get('milestones') or () if step > last]:
-            found.append(
+            warnings.append(
                 f'{key}.milestones={late} are never reached, because train_cfg.{unit}={last}: set '
                 'milestones within the run.'
             )
@@ -74,9 +74,9 @@ def schedule_warnings(cfg: Config) -> list[str]:
     for schedulers in lists.values():
         end, key, scheduler = max(schedulers, key=lambda entry: entry[0])
         if end < last and scheduler.type in _DECAYS and _lowest(cfg, scheduler) <= _LOW:
-            found.append(
-                f'{key}.end={end} is before train_cfg.{unit}={last}, and the learning rate stays '
-                f'at its lowest from there: set {key}.end={last} to learn until the end.'
+            warnings.append(
+                f'{key}.end={end} is before train_cfg.{unit}={last}, so the learning rate stays at '
+                f'its lowest value from there on: set {key}.end={last} to learn until the end.'
             )
         if end > 2 * last:
             keys = [
@@ -85,11 +85,11 @@ def schedule_warnings(cfg: Config) -> list[str]:
                 for name in ('begin', 'end')
                 if scheduler.get(name)
             ]
-            found.append(
-                f'train_cfg.{unit}={last} ends the run long before its schedule, which is made '
-                f'for {end}: set {", ".join(keys)} to fit.'
+            warnings.append(
+                f'train_cfg.{unit}={last} ends the run long before its schedule, which ends at '
+                f'{end}: adapt {", ".join(keys)} to the run.'
             )
-    return found
+    return warnings
 
 
 def _saves(cfg: Config) -> bool:

@@ -28,7 +28,7 @@ from depthda.engine.checks.build_mistakes import build_mistakes, nearest, reason
 from depthda.engine.checks.checkpoint_check import resume_warning
 from depthda.engine.checks.sample_check import tile_warnings
 from depthda.engine.resume import Start, check_resumed
-from depthda.engine.run_end import BegunHook, left_as_it_was
+from depthda.engine.run_end import BegunHook, removed_on_mistake
 from depthda.errors import UserError, few
 from depthda.models.tensors import unwrapped
 from depthda.randomness import seeded
@@ -61,8 +61,8 @@ def check_config(cfg: Config, start: Start) -> list[str]:
     if start.checkpoint:
         compare = resume_warning if start.resumed else data_check.class_warning
         lines.append(compare(cfg, start.checkpoint))
-    # The note about the start is last, where it is seen best. It may say that a run begins anew
-    # although --resume was given.
+    # The note about the start is last, where it is seen best. It may say that a run starts from
+    # the beginning although --resume was passed.
     return [line for line in (*lines, start.note) if line]
 
 
@@ -106,7 +106,7 @@ class StartCheck(BegunHook):
 
         What the run has written until then is removed.
         """
-        with left_as_it_was(cfg, self):
+        with removed_on_mistake(cfg, self):
             try:
                 with build_mistakes(cfg):
                     yield self
@@ -126,26 +126,26 @@ def describe_failure(part: str, error: Exception, model: nn.Module | None, cfg: 
         module = names.get(id(frame.f_locals.get('self'))) or module
     where = f'{part} fails{f" in {module}" if module else ""}'
     text = reason(error)
-    if found := re.search(r'to have (\d+) channels, but got (\d+) channels', text):
+    if match := re.search(r'to have (\d+) channels, but got (\d+) channels', text):
         return (
-            f'{where}, which takes {found[1]} channels and receives {found[2]}: make in_channels '
-            f'of model.{module.partition(".")[0]} agree with what comes before it.'
+            f'{where}, which expects {match[1]} channels but receives {match[2]}: set in_channels '
+            f'of model.{module.partition(".")[0]} to the channels of the module before it.'
         )
     if 'Expected more than 1 value per channel' in text:
         size = cfg.train_dataloader.get('batch_size')
         return (
-            f'{where}: batch norm computes statistics over a batch, and with '
-            f'train_dataloader.batch_size={size} it gets one value per channel: set a batch size '
-            'of 2 or more.'
+            f'{where}, because batch norm computes statistics over a batch, and '
+            f'train_dataloader.batch_size={size} gives it only one value per channel: set a batch '
+            'size of 2 or more.'
         )
     if 'out of memory' in text.lower() or "can't allocate memory" in text:
         return (
-            f'{where}: it does not fit into memory: lower the batch size or the crop, or train '
-            'with --amp.'
+            f'{where}, because it does not fit into memory: reduce the batch size or the crop, or '
+            'train with --amp.'
         )
     if isinstance(error, KeyError) and error.args == ('inputs',):
-        return f'{where}: the samples have no inputs: end the pipeline with PackSegInputs.'
-    return f"{where}: {text}; log_level='DEBUG' shows the traceback."
+        return f'{where}, because samples have no inputs: end the pipeline with PackSegInputs.'
+    return f"{where}: {text}. Set log_level='DEBUG' to see the traceback."
 
 
 def _train_once(runner: Runner, model: nn.Module) -> str:
@@ -161,7 +161,7 @@ def _train_once(runner: Runner, model: nn.Module) -> str:
     if broken:
         raise UserError(
             f'the training step returns {", ".join(broken)}: check the images, labels and depth of '
-            'the training set, and the weights that it starts from.'
+            'the training dataset, and the weights that the model starts from.'
         )
     shown = ', '.join(f'{name} {value:.4g}' for name, value in list(values.items())[:3])
     return f'{shown} ({time.time() - started:.1f} s)'
@@ -189,7 +189,7 @@ def _validate_one(runner: Runner) -> str:
     dataset = loop.dataloader.dataset
     headlines = [getattr(metric, 'headline', None) for metric in evaluator.metrics]
     data_check.check_headline('val', headlines, map(dataset.get_data_info, range(len(dataset))))
-    path = getattr(samples[0], 'img_path', None) or 'the first one'
+    path = getattr(samples[0], 'img_path', None) or 'the first sample'
     return f'{path} ({time.time() - started:.1f} s)'
 
 
@@ -199,18 +199,20 @@ def _check_hook(runner: Runner, scores: Mapping[str, Any]) -> None:
     classes = (runner.val_loop.dataloader.dataset.metainfo or {}).get('classes') or ()
     # Add the scores of all classes: those of a class that the sample does not show are left out.
     known = [*scores, *(f'{score}.{name}' for score in ('IoU', 'F1') for name in classes)]
-    last = {name.rsplit('/')[-1] for name in known}
-    stopping = [each for each in runner.hooks if isinstance(each, EarlyStoppingHook)]
-    monitored = [('custom_hooks: EarlyStoppingHook.monitor', each.monitor) for each in stopping]
+    score_names = {name.rsplit('/')[-1] for name in known}
+    stopping = [stopper for stopper in runner.hooks if isinstance(stopper, EarlyStoppingHook)]
+    monitored = [
+        ('custom_hooks: EarlyStoppingHook.monitor', stopper.monitor) for stopper in stopping
+    ]
     if hook is not None:
         # The hook accepts any argument, and passes it on when it writes the first checkpoint.
         accepted = inspect.signature(runner.save_checkpoint).parameters
         for name in hook.args.keys() - accepted.keys():
             advice = nearest(name, list(inspect.signature(CheckpointHook).parameters)) or '.'
-            raise UserError(f"default_hooks.checkpoint takes no '{name}'{advice}")
+            raise UserError(f"default_hooks.checkpoint has no argument '{name}'{advice}")
         monitored += [('default_hooks.checkpoint.save_best', key) for key in hook.save_best or ()]
     for option, key in monitored:
-        if scores and key != 'auto' and key.rsplit('/')[-1] not in last:
+        if scores and key != 'auto' and key.rsplit('/')[-1] not in score_names:
             raise UserError(
                 f'{option}={key!r} is not a score of the validation, which returns '
                 f'{few(scores, 6)}{nearest(key, list(scores)) or "."}'

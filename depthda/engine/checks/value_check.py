@@ -26,7 +26,7 @@ from depthda.errors import UserError, few
 _SCORES = re.compile(
     r'(.*/)?(m?(IoU|F1|Dice|Acc|Precision|Recall|Fscore)|OA|aAcc|Kappa|fwIoU)(\..*)?$'
 )
-# Names of the weights that mmengine knows, by the scheme of a checkpoint's address.
+# Names of the weights that mmengine can download, by the scheme of a checkpoint's address.
 _MODELS = {
     'open-mmlab': lambda: library.get_external_models() | library.get_deprecated_model_names(),
     'mmcls': library.get_mmcls_models,
@@ -43,13 +43,13 @@ def check_top_level(cfg: Config) -> None:
         known = name.endswith(('_pipeline', '_dataset'))
         if near and not known and all(value != cfg[name] for _, value in read_nodes(cfg)):
             raise UserError(
-                f"nothing reads '{name}' of the config; did you mean '{near[0]}'? Rename it."
+                f"nothing reads '{name}' in the config: rename it if you meant '{near[0]}'."
             )
     resume = cfg.get('resume')
     if resume is not None and not isinstance(resume, bool):
         raise UserError(
-            f'resume={resume!r} of the config must be True or False: to resume a file, set '
-            'resume=True and name the file in load_from.'
+            f'resume={resume!r} is not True or False: to resume from a file, set resume=True and '
+            'load_from to the file.'
         )
 
 
@@ -58,22 +58,22 @@ def check_evaluation(cfg: Config) -> None:
     for name in ('val_dataloader', 'test_dataloader'):
         if (cfg.get(name) or {}).get('drop_last'):
             raise UserError(
-                f'{name}.drop_last=True leaves out the images of the last batch, so the scores '
-                'would not be those of the dataset: remove it.'
+                f'{name}.drop_last=True may leave out the last images, so the scores would not be '
+                'those of the complete dataset: remove it.'
             )
         for key, step in _steps(cfg, name):
             if is_random(step):
                 raise UserError(
                     f'{key}: {step["type"]} changes images at random, so the scores would differ '
-                    'each time: leave random transforms to the training pipeline.'
+                    'each time: use random transforms only in the training pipeline.'
                 )
     sections = ('model', 'val_evaluator', 'test_evaluator')
     classes = _classes(cfg)
     for key, value in read_nodes({name: cfg.get(name) for name in sections}):
         if key.endswith('.ignore_index') and value in range(len(classes)):
             raise UserError(
-                f'{key}={value} leaves out the class {classes[value]}: set an index that is not a '
-                'class, such as 255.'
+                f'{key}={value} ignores the class {classes[value]}: set it to an index that is not '
+                'a class, such as 255.'
             )
 
 
@@ -82,8 +82,8 @@ def check_crops(cfg: Config) -> None:
     for key, step in _steps(cfg, 'train_dataloader'):
         if (share := step.get('cat_max_ratio') or 0) > 1:
             raise UserError(
-                f'{key}.cat_max_ratio={share} is a share, and no crop exceeds 1: give '
-                f'{share / 100:g} for {share} %.'
+                f'{key}.cat_max_ratio={share} is above 1, but it is a fraction, not a percentage: '
+                f'set it to {share / 100:g} for {share} %.'
             )
     if (cfg.get('model') or {}).get('type') == 'DomainAdaptation':
         _check_domain_crops(cfg)
@@ -101,8 +101,8 @@ def _check_domain_crops(cfg: Config) -> None:
     if {'source', 'target'} <= crops.keys() and crops['source'][1] != crops['target'][1]:
         (key, size), (_, other) = crops['target'], crops['source']
         raise UserError(
-            f'{key}.crop_size={size}, and the source has crops of {other}: give both domains one '
-            'size.'
+            f'{key}.crop_size is {size}, but the source domain has crops of {other}: set the same '
+            'size for both domains.'
         )
 
 
@@ -118,7 +118,8 @@ def _steps(cfg: Config, loader: str) -> Iterator[tuple[str, dict]]:
 
 def _classes(cfg: Config) -> list[str]:
     datasets = (dataset for name in LOADERS for dataset in datasets_of(cfg, name))
-    return list(next(filter(None, (each.metainfo.get('classes') for each in datasets)), ()))
+    listed = (dataset.metainfo.get('classes') for dataset in datasets)
+    return list(next(filter(None, listed), ()))
 
 
 def check_model(cfg: Config) -> None:
@@ -132,8 +133,8 @@ def check_model(cfg: Config) -> None:
         frozen, stages = part.get('frozen_stages', -1), part.get('num_stages', 4)
         if str(kind).startswith('ResNet') and frozen > stages:
             raise UserError(
-                f'{key}.frozen_stages={frozen} is more than its {stages} stages: give -1 (none) '
-                f'to {stages}.'
+                f'{key}.frozen_stages={frozen} is more than its {stages} stages: set it to -1 '
+                f'(none) to {stages}.'
             )
         number = part.get('num_classes')
         for loss in as_list(part.get('loss_decode')):
@@ -141,13 +142,13 @@ def check_model(cfg: Config) -> None:
             if number and isinstance(weights, (list, tuple)) and len(weights) != number:
                 raise UserError(
                     f'{key}.loss_decode: class_weight has {len(weights)} values for {number} '
-                    'classes: give one for each class.'
+                    'classes: set one value for each class.'
                 )
             if weights and loss.get('avg_non_ignore') and loss['type'] == 'CrossEntropyLoss':
                 raise UserError(
                     f'{key}.loss_decode: CrossEntropyLoss fails with both class_weight and '
-                    'avg_non_ignore=True: set avg_non_ignore=False, which with class_weight '
-                    'leaves out ignored pixels too.'
+                    'avg_non_ignore=True: set avg_non_ignore=False, because class_weight already '
+                    'leaves out ignored pixels.'
                 )
 
 
@@ -158,19 +159,19 @@ def check_loss_names(model: nn.Module) -> None:
         if isinstance(name, str) and 'loss' not in name:
             raise UserError(
                 f"model.{key}.loss_name={name!r} does not contain 'loss', and mmseg trains only "
-                f"with losses whose name does: call it 'loss_{name}'."
+                f"with losses whose name does: rename it to 'loss_{name}'."
             )
 
 
 def check_pretrained(cfg: Config) -> None:
-    """Refuse a missing file of pretrained weights, and a name that mmengine does not know."""
+    """Refuse a missing file of pretrained weights, and a name that mmengine cannot download."""
     for key, init in read_dicts(cfg, 'model'):
         if init.get('type') != 'Pretrained':
             continue
         file = str(init.get('checkpoint'))
         if '://' not in file and not Path(file).expanduser().is_file():
             raise UserError(
-                f'{key}.checkpoint: there is no file {file}: correct the path, or remove {key} to '
+                f'{key}.checkpoint={file!r} is not a file: correct the path, or remove {key} to '
                 'start without pretrained weights.'
             )
         scheme, _, name = file.replace('openmmlab://', 'open-mmlab://').partition('://')
@@ -178,7 +179,7 @@ def check_pretrained(cfg: Config) -> None:
         if names and name not in names:
             raise UserError(
                 f"{key}.checkpoint: {scheme}:// has no model '{name}'"
-                f'{nearest(name, names) or ": correct the name, or give a file."}'
+                f'{nearest(name, names) or ": correct the name, or use a file."}'
             )
 
 
@@ -197,7 +198,7 @@ def check_bands(cfg: Config) -> None:
                 if number != bands:
                     raise UserError(
                         f'the {name} pipeline reads images of {bands} optical bands '
-                        f'(LoadDepth.optical_bands), and {key} {number}: make them agree '
+                        f'(LoadDepth.optical_bands), but {key} {number}: make them agree '
                         '(docs/your-data.md).'
                     )
 
@@ -228,8 +229,8 @@ def _model_bands(model: dict) -> Iterator[tuple[str, int]]:
     if bands != 3 and '://' in str(weights):
         # mmengine would leave out what does not fit, and report it in its log only.
         raise UserError(
-            f'{key}.in_channels is {bands}, and the weights {weights} are for three bands: set '
-            'init_cfg=None, or take a TransformersBackbone with extra_bands.'
+            f'{key}.in_channels is {bands}, but the weights {weights} are for three bands: set '
+            'init_cfg=None, or use a TransformersBackbone with extra_bands.'
         )
 
 
@@ -248,7 +249,7 @@ def check_scores(cfg: Config) -> None:
                 near = nearest(score, [f'{group}.{known}' for known in classes])
                 raise UserError(
                     f'{key}.{option}={score!r} does not name a class of the dataset'
-                    f'{near or f": give one of {few(classes, 99)}."}'
+                    f'{near or f": use one of {few(classes, 99)}."}'
                 )
             if hook.get('rule') == 'less' and _SCORES.match(score):
                 raise UserError(

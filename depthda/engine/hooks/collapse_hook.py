@@ -37,8 +37,8 @@ class CollapseHook(Hook):
         self._last = -1
 
     def before_train(self, runner: Runner) -> None:
-        found = [hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)]
-        self.interval = found[0] if found else 50
+        intervals = [hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)]
+        self.interval = intervals[0] if intervals else 50
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
         model = unwrapped(runner.model)
@@ -54,10 +54,10 @@ class CollapseHook(Hook):
         if self._in_a_row == self.patience:
             classes = runner.train_dataloader.dataset.metainfo['classes']
             warn(
-                f'iteration {runner.iter + 1}: the teacher labels nearly all target pixels as '
-                f'{classes[largest]}, and has done so in {self.patience} batches in a row: it has '
-                'collapsed. Lower the learning rate, begin later (warm_up), or adapt from a '
-                'checkpoint of the source (load_from).'
+                f'iteration {runner.iter + 1}: the teacher has collapsed. In {self.patience} '
+                f'batches in a row it has labelled nearly all target pixels as {classes[largest]}: '
+                'lower the learning rate, start the adaptation later (warm_up), or start from a '
+                'checkpoint trained on the source (load_from).'
             )
 
 
@@ -77,7 +77,7 @@ class ClassThresholdHook(Hook):
         if not isinstance(getattr(model, 'pseudo', None), ClassPortion) or model.teacher is None:
             raise UserError(
                 'ClassThresholdHook needs a DomainAdaptation with a SnapshotTeacher and '
-                'ClassPortion: leave it out of custom_hooks.'
+                'ClassPortion: remove the hook from custom_hooks.'
             )
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
@@ -89,15 +89,15 @@ class ClassThresholdHook(Hook):
         target = runner.train_dataloader.dataset.sets['target']
         rank, world = get_dist_info()
         # Begin with empty counts, because a process may have no tile.
-        none = model.pseudo.thresholds.new_zeros(0, model.num_classes, 1, 1)
-        counts = model.pseudo.histogram(none)
+        no_tiles = model.pseudo.thresholds.new_zeros(0, model.num_classes, 1, 1)
+        counts = model.pseudo.histogram(no_tiles)
         for index in range(rank, len(target), world):
             seed = derive_seed(runner.seed, 'thresholds', runner.iter, index)
             sample = target[SampleKey(index, seed)]
             batch = {key: [value] for key, value in sample.items()}
-            found = model.data_preprocessor.target(batch, True)
-            probabilities = model.probabilities(found['inputs'])
-            height, width = unpadded(found['data_samples'][0], probabilities.shape[2:])
+            prepared = model.data_preprocessor.target(batch, True)
+            probabilities = model.probabilities(prepared['inputs'])
+            height, width = unpadded(prepared['data_samples'][0], probabilities.shape[2:])
             counts += model.pseudo.histogram(probabilities[..., :height, :width])
         all_reduce(counts)
         model.pseudo.set_thresholds(counts)

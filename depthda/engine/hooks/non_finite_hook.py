@@ -61,22 +61,23 @@ class NonFiniteHook(Hook):
     def __post_init__(self) -> None:
         if min(self.patience, 1 if self.interval is None else self.interval) < 1:
             shown = f'patience={self.patience}, interval={self.interval}'
-            raise UserError(f'NonFiniteHook({shown}): give 1 or more.')
+            raise UserError(f'NonFiniteHook({shown}): patience and interval must be 1 or more.')
         self._bad_in_a_row: Tensor | int = 0
         self._steps: deque[Step] = deque()
         self._checked = 0
 
     def before_train(self, runner) -> None:
         if self.interval is None:
-            found = [hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)]
-            self.interval = found[0] if found else 50
+            intervals = [hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)]
+            self.interval = intervals[0] if intervals else 50
         # Long enough to hold the first bad iteration when the count is read.
         self._steps = deque(maxlen=self.interval + self.patience)
         if name := _first_bad(runner.model):
             origin = runner._load_from or 'the initialisation of the model'
             raise UserError(
                 f'the weights of {origin} are not finite ({name}), so no training can start from '
-                'them: name an earlier checkpoint with load_from (resume=True continues its run).'
+                'them: set load_from to an earlier checkpoint (with resume=True to continue its '
+                'run).'
             )
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
@@ -119,24 +120,24 @@ class NonFiniteHook(Hook):
         count = int(self._bad_in_a_row)
         step = self._steps[-max(count, 1)]
         gathered = all_gather_object((*step.describe(), name))
-        found = [report for report in gathered if report[1] or report[3]]
+        reports = [report for report in gathered if report[1] or report[3]]
         if not is_main_process():
             raise SystemExit(2)
-        iteration, losses, files, _ = min(found, key=lambda report: (not report[1], report[0]))
+        iteration, losses, files, _ = min(reports, key=lambda report: (not report[1], report[0]))
         cause = f'{losses} in iteration {iteration}'
         if not losses:
-            broken = next(report[3] for report in found if report[3])
+            broken = next(report[3] for report in reports if report[3])
             cause = f'after iteration {iteration} the weights are not finite ({broken})'
         good = last_good_checkpoint(runner)
-        advice = 'no checkpoint was written before; lower the learning rate, or correct the samples'
+        advice = 'No checkpoint was written before: lower the learning rate, or correct the samples'
         if good:
             advice = (
-                f'the last good checkpoint is {good}: train from its weights (load_from) at a '
+                f'The last good checkpoint is {good}: start from its weights (load_from) with a '
                 'lower learning rate, or correct the samples and add --resume'
             )
         raise UserError(
             f'training stopped at iteration {self._steps[-1].iteration}: {cause}, with the samples '
-            f'{_by_folder(files) or "unknown"}; {advice}.'
+            f'{_by_folder(files) or "unknown"}. {advice}.'
         )
 
 

@@ -38,13 +38,13 @@ class PlateauHook(Hook):
         if not 0 < self.factor < 1 or self.patience < 0 or (self.epoch_length or 1) < 1:
             raise UserError(
                 f'PlateauHook(factor={self.factor}, patience={self.patience}, '
-                f'epoch_length={self.epoch_length}): factor must be between 0 and 1, patience 0 or '
-                'more, epoch_length 1 or more.'
+                f'epoch_length={self.epoch_length}): factor must be between 0 and 1, patience must '
+                'be 0 or more, and epoch_length must be 1 or more.'
             )
         if self.of_epoch not in ('mean', 'last') or self.min_lr < 0:
             raise UserError(
-                f'PlateauHook(of_epoch={self.of_epoch!r}, min_lr={self.min_lr}): of_epoch is '
-                "'mean' or 'last', min_lr 0 or more."
+                f'PlateauHook(of_epoch={self.of_epoch!r}, min_lr={self.min_lr}): of_epoch must be '
+                "'mean' or 'last', and min_lr must be 0 or more."
             )
         self._sum: torch.Tensor | float = 0.0
         self._count = 0
@@ -92,8 +92,8 @@ class PlateauHook(Hook):
     def _end_epoch(self, runner) -> None:
         if not self._count:
             raise UserError(
-                f'PlateauHook: in {self.epoch_length} iterations the model logged no '
-                f'{self.monitor!r}: set monitor to a loss that it logs, or a longer epoch_length.'
+                f'PlateauHook: the model logged no {self.monitor!r} in {self.epoch_length} '
+                'iterations: set monitor to a loss that it logs, or set a longer epoch_length.'
             )
         mean = torch.as_tensor(self._sum, dtype=torch.float64) / self._count
         # The processes must agree, or their weights would drift apart.
@@ -124,8 +124,7 @@ class PlateauHook(Hook):
         if self.part is None:
             return list(named.values())
         if self.part not in named:
-            raise UserError(
-                f'PlateauHook: no optimiser is named {self.part!r}: part is one of '
-                f'{", ".join(filter(None, named)) or "none, for there is one optimiser"}.'
-            )
+            names = ', '.join(filter(None, named))
+            advice = f'set part to one of {names}' if names else 'leave out part'
+            raise UserError(f'PlateauHook: no optimiser is named {self.part!r}: {advice}.')
         return [named[self.part]]

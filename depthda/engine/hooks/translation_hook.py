@@ -30,7 +30,7 @@ class TranslationHook(Hook):
 
     def __init__(self, interval: int = 1000) -> None:
         if interval < 1:
-            raise UserError(f'TranslationHook(interval={interval}): give 1 or more.')
+            raise UserError(f'TranslationHook(interval={interval}): set interval to 1 or more.')
         self.interval = interval
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
@@ -54,12 +54,12 @@ class TranslationHook(Hook):
 
 
 def check_images(images: list[np.ndarray], iteration: int) -> None:
-    """Stop a training that translates a whole image to one colour."""
+    """Stop a training that translates a complete image to one colour."""
     if any(image.std(axis=(0, 1)).max() < 1 for image in images):
         raise UserError(
-            f'the translation collapsed before iteration {iteration}: every pixel of it has one '
-            'colour; continue from an earlier checkpoint with lower learning rates or a smaller '
-            'adversarial.loss_weight.'
+            f'the translation has collapsed by iteration {iteration}, because all pixels of a '
+            'translated image have the same colour: continue from an earlier checkpoint with lower '
+            'learning rates or a smaller adversarial.loss_weight.'
         )
 
 

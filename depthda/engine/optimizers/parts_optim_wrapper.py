@@ -21,7 +21,7 @@ class JointOptimWrapper(OptimWrapperDict):
         super().__init__(**wrappers)
         if any(hasattr(wrapper, 'loss_scaler') for wrapper in wrappers.values()):
             raise UserError(
-                'optimisers that share one backward pass cannot scale the loss one by one: use '
+                'optimisers that share one backward pass cannot each scale the loss: use '
                 'AutocastOptimWrapper with bfloat16 instead of AmpOptimWrapper.'
             )
 
@@ -47,7 +47,7 @@ class JointOptimWrapper(OptimWrapperDict):
 class PartsOptimWrapperConstructor:
     """Build an ``OptimWrapperDict`` of the parts that a model names.
 
-    ``model.parts`` maps the name of each part to the names of its modules. The config gives one
+    ``model.parts`` maps the name of each part to the names of its modules. The config has one
     optimiser under each of these names. Its other keys (``type``, ``clip_grad``, …) are defaults of
     all parts, so that ``--amp`` changes every part:
 
@@ -68,7 +68,7 @@ class PartsOptimWrapperConstructor:
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
         if paramwise_cfg:
             raise UserError(
-                'optim_wrapper.paramwise_cfg has no effect with PartsOptimWrapperConstructor: give '
+                'optim_wrapper.paramwise_cfg has no effect with PartsOptimWrapperConstructor: move '
                 'it to the part that it is meant for.'
             )
         self.config = optim_wrapper_cfg
@@ -82,11 +82,12 @@ class PartsOptimWrapperConstructor:
                 'PartsOptimWrapperConstructor out of optim_wrapper.'
             )
         dicts = {name: value for name, value in self.config.items() if isinstance(value, dict)}
-        given = {name for name, value in dicts.items() if 'optimizer' in value}
-        if given != set(parts):
+        configured = {name for name, value in dicts.items() if 'optimizer' in value}
+        if configured != set(parts):
             raise UserError(
-                f'optim_wrapper has optimisers for {sorted(given)}, and {type(model).__name__} has '
-                f'the parts {sorted(parts)}: give one for each, part=dict(optimizer=...).'
+                f'optim_wrapper has optimisers for {sorted(configured)}, but '
+                f'{type(model).__name__} has the parts {sorted(parts)}: set one for each, as in '
+                'part=dict(optimizer=...).'
             )
         shared = {name: value for name, value in self.config.items() if name not in parts}
         built = {}

@@ -64,13 +64,15 @@ class StageDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         unknown = sorted(set(paramwise_cfg or {}) - set(settings))
         if unknown:
             raise UserError(
-                f'paramwise_cfg of StageDecayOptimWrapperConstructor has unknown keys {unknown}; '
-                f'its keys are {sorted(settings)}.'
+                f'paramwise_cfg of StageDecayOptimWrapperConstructor has unknown keys {unknown}: '
+                f'use only {sorted(settings)}.'
             )
         settings.update(paramwise_cfg or {})
         super().__init__(optim_wrapper_cfg, settings)
         if self.base_lr is None:
-            raise UserError('optim_wrapper.optimizer has no lr: stage decay needs one to scale.')
+            raise UserError(
+                'optim_wrapper.optimizer has no lr: set one, because stage decay scales it.'
+            )
 
     def add_params(self, params: list[dict], module: nn.Module, **kwargs) -> None:
         """Append the parameter groups of a model, merged by learning rate and weight decay."""
@@ -113,10 +115,10 @@ class StageDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             return outside
         if _STEM.match(inner):
             return 0
-        if found := _RESNET_STAGE.match(inner):
-            stage = int(found[1])
-        elif found := _STAGE.match(inner):
-            stage = int(next(group for group in found.groups() if group)) + 1
+        if match := _RESNET_STAGE.match(inner):
+            stage = int(match[1])
+        elif match := _STAGE.match(inner):
+            stage = int(next(group for group in match.groups() if group)) + 1
         else:
             raise UserError(
                 f'StageDecayOptimWrapperConstructor cannot tell the stage of {name}: use a '
@@ -125,7 +127,7 @@ class StageDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             )
         if stage >= outside:
             raise UserError(
-                f'{name} lies in layer {stage}, but paramwise_cfg.num_layers is {outside - 1}: set '
+                f'{name} is in layer {stage}, but paramwise_cfg.num_layers is {outside - 1}: set '
                 f'it to the number of layers of the backbone.'
             )
         return stage

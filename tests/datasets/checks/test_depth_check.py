@@ -73,7 +73,7 @@ def test_maps_estimated_with_different_settings_are_reported(tmp_path, changed, 
     (tmp_path / 'west/rdepth/da/depth_maps.json').unlink()
     cfg = config(tmp_path, train='north', val='west', test='south')
     cfg.val_dataloader.dataset = [cfg.val_dataloader.dataset, cfg.train_dataloader.dataset]
-    lines = [line for line in data_warnings(cfg) if 'training images too' not in line]
+    lines = [line for line in data_warnings(cfg) if 'also training images' not in line]
     expected = (
         f'the depth maps in {tmp_path}/north/rdepth/da (train) and {tmp_path}/south/rdepth/da '
         f'(test) were made with different settings ({difference}): make both with the same options '

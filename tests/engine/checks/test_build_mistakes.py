@@ -36,29 +36,32 @@ def mistake(registry, **config: dict) -> str:
         ),
         (
             dict(loss_decode=dict(loss_weight=1.0)),
-            'model.loss_decode has no type: name the class to build, or remove model.loss_decode '
-            'if the config it is built on has no such part.',
+            'model.loss_decode has no type: set it to the class to build, or remove '
+            'model.loss_decode if the base config has no such part.',
         ),
         (
             dict(type='RGBDDataPreprocessor', mean=[0.0], std=[1.0], pad_vall=3),
-            "model: RGBDDataPreprocessor takes no 'pad_vall'; did you mean 'pad_val'?",
+            "model: RGBDDataPreprocessor has no argument 'pad_vall'; did you mean 'pad_val'?",
         ),
         (
             dict(type='FCNHead', in_channels=4, channels=2),
             "model: FCNHead needs 'num_classes', which the config does not set: add it.",
         ),
         # Of the base class, BaseDecodeHead.
-        (dict(num_class=3), "model: FCNHead takes no 'num_class'; did you mean 'num_classes'?"),
+        (
+            dict(num_class=3),
+            "model: FCNHead has no argument 'num_class'; did you mean 'num_classes'?",
+        ),
         (
             dict(pool=3),
-            "model: FCNHead takes no 'pool'; remove it from the config or, if it comes from the "
-            "base config, replace the base's dict: dict(_delete_=True, type='FCNHead', …).",
+            "model: FCNHead has no argument 'pool': remove it or, if it comes from the base "
+            "config, replace the complete dict with dict(_delete_=True, type='FCNHead', …).",
         ),
     ],
 )
 def test_a_model(change, sentence):
-    whole = change if len(change) > 2 else HEAD | change
-    assert mistake(MODELS, model=whole) == sentence
+    model = change if len(change) > 2 else HEAD | change
+    assert mistake(MODELS, model=model) == sentence
 
 
 def test_a_value_that_a_class_refuses():
@@ -70,7 +73,8 @@ def test_a_value_that_a_class_refuses():
     # An assertion without a text is described by its condition.
     sentence = mistake(TRANSFORMS, tta_pipeline=dict(type='RandomFlip', prob=2.0))
     assert sentence.startswith(
-        'tta_pipeline: RandomFlip cannot be built from these values: it needs 0 <= prob <= 1 ('
+        'tta_pipeline: RandomFlip cannot be built from these values: the condition 0 <= '
+        'prob <= 1 is not met ('
     )
 
 
@@ -94,8 +98,8 @@ def test_a_part_of_another_type_than_its_base_has():
     with pytest.raises(UserError) as caught, build_mistakes(cfg):
         OPTIMIZERS.build(optimizer)
     assert str(caught.value) == (
-        "optim_wrapper.optimizer: SGD takes no 'betas'; remove it from the config or, if it comes "
-        "from the base config, replace the base's dict: dict(_delete_=True, type='SGD', …)."
+        "optim_wrapper.optimizer: SGD has no argument 'betas': remove it or, if it comes from "
+        "the base config, replace the complete dict with dict(_delete_=True, type='SGD', …)."
     )
 
 

@@ -43,7 +43,7 @@ def test_the_same_config_changes_nothing(trained):
     assert resume_warning(load_config(CONFIG, options | elsewhere), checkpoint) is None
 
 
-def test_a_resumed_run_reports_what_it_does_in_another_way(trained, tmp_path, capsys):
+def test_a_resumed_run_reports_changed_settings(trained, tmp_path, capsys):
     checkpoint, options = trained
     options = options | {
         'train_cfg.max_iters': 4,
@@ -55,11 +55,11 @@ def test_a_resumed_run_reports_what_it_does_in_another_way(trained, tmp_path, ca
     last.write_bytes(Path(checkpoint).read_bytes())
     train(CONFIG, str(tmp_path), resume=True, cfg_options=options)
     sentence = (
-        f'{last} was trained with another config, and goes on with this one '
+        f'{last} was trained with another config, but the training continues with this one '
         '(model.data_preprocessor.mean: [123.675, 116.28, 103.53] → [1.0, 2.0, 3.0]; '
         'model.decode_head.loss_decode.loss_weight: 1.0 → 0.5; '
-        "train_dataloader.dataset.domain: 'Urban' → 'Rural'): resume with the old values, or train "
-        'into another --work-dir'
+        "train_dataloader.dataset.domain: 'Urban' → 'Rural'): resume with the old values, or "
+        'train in another --work-dir'
     )
     assert sentence in ' '.join(capsys.readouterr().out.split())
 
@@ -81,10 +81,9 @@ def test_another_model_than_the_trained_one_is_reported(trained, tmp_path, capsy
     }
     test(CONFIG, checkpoint, str(tmp_path), cfg_options=options)
     sentence = (
-        f'{checkpoint} was trained with another model than that of this config '
-        '(model.data_preprocessor.bgr_to_rgb: True → False; '
-        'model.decode_head.align_corners: False → True): its predictions change with that, so '
-        'test with the old values'
+        f'{checkpoint} was trained with a model that differs from the one in this config '
+        '(model.data_preprocessor.bgr_to_rgb: True → False; model.decode_head.align_corners: '
+        'False → True), which changes its predictions: test with the old values'
     )
     assert sentence in ' '.join(capsys.readouterr().out.split())
 
@@ -92,10 +91,13 @@ def test_another_model_than_the_trained_one_is_reported(trained, tmp_path, capsy
 def test_other_depth_maps_than_in_training_are_reported(trained):
     checkpoint, options = trained
     cfg = load_config(CONFIG, options)
-    was, cfg.test_dataloader.dataset.depth = cfg.train_dataloader.dataset.depth, 'rdepth/other'
+    old, cfg.test_dataloader.dataset.depth = (
+        cfg.train_dataloader.dataset.depth,
+        'rdepth/other',
+    )
     assert list(test_warnings(cfg, checkpoint)) == [
-        f'{checkpoint} was trained with the depth maps {was}, and this test reads rdepth/other: '
-        'set test_dataloader.dataset.depth to those of the training'
+        f'{checkpoint} was trained with the depth maps {old}, but this test reads rdepth/other: '
+        'set test_dataloader.dataset.depth to the depth maps of the training'
     ]
 
 
@@ -104,12 +106,14 @@ def test_a_domain_that_was_trained_on_is_reported(trained):
     data = {key: value for key, value in options.items() if key.endswith('data_root')}
     cfg = load_config(CONFIGS / 'depthda_tiny_r2u.py', data)
     assert list(test_warnings(cfg, checkpoint)) == [
-        f'{checkpoint} was trained on Urban, and this config trains on Rural and tests on Urban: '
-        'the scores are not those of a model that has never seen the tested domain'
+        f'{checkpoint} was trained on Urban, but this config trains on Rural and tests on '
+        'Urban: the scores are not those of a model that has never seen the tested domain'
     ]
 
 
-@pytest.mark.parametrize('first, kind', [('agricultural', 'another order'), ('x', 'other names')])
+@pytest.mark.parametrize(
+    'first, kind', [('agricultural', 'in another order'), ('x', 'other names')]
+)
 def test_other_classes_are_refused(trained, tmp_path, first, kind):
     content = torch.load(trained[0], weights_only=True)
     classes = list(content['meta']['dataset_meta']['classes'])
@@ -119,8 +123,8 @@ def test_other_classes_are_refused(trained, tmp_path, first, kind):
     assert refusal(
         test, CONFIG, tmp_path / 'other.pth', str(tmp_path / 'a'), cfg_options=trained[1]
     ) == (
-        f'{tmp_path / "other.pth"} was trained on the classes {", ".join(other)}, and the test '
-        f'dataset has {", ".join(classes)} ({kind}), so each prediction would count as another '
+        f'{tmp_path / "other.pth"} was trained on the classes {", ".join(other)}, but the test '
+        f'dataset has {", ".join(classes)} ({kind}), so predictions would count as the wrong '
         'class: set test_dataloader.dataset.metainfo to the classes of the training.'
     )
     assert not (tmp_path / 'a').exists()

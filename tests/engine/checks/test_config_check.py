@@ -70,7 +70,7 @@ def test_a_name_that_nothing_uses_is_refused_with_the_keys_to_set(child, text, u
         "depth = 'dsm'\ntest_dataloader = dict(dataset=dict(depth='dsm'))",
     ],
 )
-def test_what_takes_effect_is_left_alone(child, text):
+def test_settings_that_take_effect_are_accepted(child, text):
     check_names(child(text))
 
 
@@ -110,8 +110,8 @@ def test_a_crop_is_a_size(key, value):
     step = {'type': 'BalancedCrop', key: value}
     cfg = Config(dict(train_dataloader=dict(dataset=dict(pipeline=[step]))))
     assert refusal(check_sizes, cfg) == (
-        f'train_dataloader.dataset.pipeline.0.crop_size={value!r} of the config is not a size: '
-        'give (height, width), whole numbers from 1 on.'
+        f'train_dataloader.dataset.pipeline.0.crop_size={value!r} is not a valid size: set it '
+        'to (height, width), both whole numbers of 1 or more.'
     )
     step[key] = 64  # what mmseg takes for a square
     check_sizes(Config(dict(train_dataloader=dict(dataset=dict(pipeline=[step])))))
@@ -123,17 +123,17 @@ def test_a_crop_is_a_size(key, value):
         (dict(mode='wohle'), "model.test_cfg.mode='wohle' is unknown: use 'whole' or 'slide'."),
         (
             dict(mode='slide', stride=(8, 8)),
-            "model.test_cfg has mode='slide' and no crop_size: add crop_size=(h, w).",
+            "model.test_cfg has mode='slide' but no crop_size: add crop_size=(h, w).",
         ),
         (
             dict(mode='slide', crop_size=(8, 8), stride=4),
-            'model.test_cfg.stride=4 is not a pair (height, width) of whole numbers from 1 on: '
-            'correct it.',
+            'model.test_cfg.stride=4 is not a valid size: set it to (height, width), both '
+            'whole numbers of 1 or more.',
         ),
         (
             dict(mode='slide', crop_size=(8, 8), stride=(4, 9)),
-            'model.test_cfg: windows of (8, 8) every (4, 9) pixels leave gaps in an image: stride '
-            'must not be larger than crop_size.',
+            'model.test_cfg: windows of (8, 8) pixels with a stride of (4, 9) leave gaps in an '
+            'image: set a stride that is not larger than crop_size.',
         ),
     ],
 )
@@ -141,7 +141,7 @@ def test_windows_cover_an_image(window, sentence):
     assert refusal(check_sizes, Config(dict(model=dict(test_cfg=window)))) == sentence
 
 
-def test_windows_that_cover_an_image_are_passed_over():
+def test_windows_that_cover_an_image_are_accepted():
     for window in (dict(mode='whole'), dict(mode='slide', crop_size=(8, 8), stride=[8, 4]), None):
         check_sizes(Config(dict(model=dict(test_cfg=window))))
 
@@ -151,12 +151,12 @@ def test_windows_that_cover_an_image_are_passed_over():
     [
         (
             dict(optimizer=dict(type='AdamW', lr=-1e-3)),
-            'optim_wrapper.optimizer.lr=-0.001 of the config is not a learning rate: give a '
+            'optim_wrapper.optimizer.lr=-0.001 is not a valid learning rate: set it to a '
             'number above 0.',
         ),
         (
             dict(critics=dict(optimizer=dict(type='SGD', lr=0))),
-            'optim_wrapper.critics.optimizer.lr=0 of the config is not a learning rate: give a '
+            'optim_wrapper.critics.optimizer.lr=0 is not a valid learning rate: set it to a '
             'number above 0.',
         ),
         (
@@ -170,8 +170,8 @@ def test_windows_that_cover_an_image_are_passed_over():
         ),
         (
             dict(type='OptimWrapper'),
-            "optim_wrapper has no optimizer: add optimizer=dict(type='AdamW', lr=6e-5), or the one "
-            'to use.',
+            "optim_wrapper has no optimizer: add one, such as optimizer=dict(type='AdamW', "
+            'lr=6e-5).',
         ),
     ],
 )
@@ -201,8 +201,8 @@ def test_hooks_have_a_type():
     for hooks, sentence in (
         (
             [dict(type='EMAHook'), dict(priority='LOW')],
-            "custom_hooks.1 has no type: name the class of the hook, dict(type='NAME', …), or "
-            'remove it.',
+            "custom_hooks.1 has no type: name the class of the hook, as in dict(type='NAME', "
+            '…), or remove it.',
         ),
         (
             dict(type='EMAHook'),
@@ -213,26 +213,26 @@ def test_hooks_have_a_type():
 
 
 def test_a_loop_has_all_of_its_parts():
-    whole = dict(
+    complete = dict(
         train_dataloader={}, train_cfg={}, optim_wrapper={}, val_dataloader=None, log_level='INFO'
     )
-    check_training(Config(whole))
+    check_training(Config(complete))
     for change, sentence in (
         (dict(train_cfg=None), 'the config has no train_cfg, so there is nothing to train: add it'),
         (
             dict(val_dataloader={}, val_evaluator={}),
-            'the config has no val_cfg, and has val_dataloader and val_evaluator: set all three, '
+            'the config has val_dataloader and val_evaluator, but no val_cfg: set all three, '
             'or set all three to None',
         ),
         (
             dict(log_level='LOUD'),
-            "log_level='LOUD' is unknown: use DEBUG, INFO, WARNING, ERROR, CRITICAL",
+            "log_level='LOUD' is unknown: use one of DEBUG, INFO, WARNING, ERROR, CRITICAL",
         ),
     ):
-        assert refusal(check_training, Config(whole | change)) == f'{sentence}.'
+        assert refusal(check_training, Config(complete | change)) == f'{sentence}.'
 
 
 @pytest.mark.parametrize('seed', [-1, 1 << 32, 0.5])
-def test_a_seed_is_one_that_numpy_takes(seed):
-    with pytest.raises(UserError, match=rf'randomness\.seed={seed!r} is not a seed'):
+def test_a_seed_that_numpy_refuses_is_refused(seed):
+    with pytest.raises(UserError, match=rf'randomness\.seed={seed!r} is not a valid seed'):
         check_numbers(Config(dict(randomness=dict(seed=seed))))

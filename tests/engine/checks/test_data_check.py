@@ -33,9 +33,9 @@ def test_datasets_that_fit_together_pass(config):
 
 def test_sources_of_depth_that_differ_are_reported(config):
     (line,) = data_warnings(config(test=dict(depth='dsm')))
-    assert 'train from rdepth/synthetic' in line and 'test from dsm' in line
+    assert 'train reads rdepth/synthetic' in line and 'test reads dsm' in line
     (line,) = data_warnings(config(train=dict(depth=None)))
-    assert 'train from none' in line
+    assert 'train reads none' in line
 
 
 def test_classes_of_other_names_are_reported(config):
@@ -49,8 +49,9 @@ def test_classes_of_other_names_are_reported(config):
     (line,) = data_warnings(cfg)
     assert line == (
         'the test dataset has the classes Background, building, road, water, barren, snow, '
-        'agricultural and the training dataset background, building, road, water, barren, forest, '
-        'agricultural: unless both mean the same, prepare them with one list of classes'
+        'agricultural, but the training dataset has background, building, road, water, barren, '
+        'forest, agricultural: unless the names mean the same classes, prepare both datasets '
+        'with one list of classes'
     )
 
 
@@ -66,7 +67,9 @@ def test_shared_images_are_counted(config, sample):
     numbers = [int(path.stem) for path in (sample / 'Train/Urban/images_png').iterdir()]
     held_out = sum(number // 4 % 5 == 0 for number in numbers)
     assert 0 < held_out < len(numbers)
-    assert line.startswith(f'{held_out} of the {held_out} validation images are training images')
+    assert line.startswith(
+        f'{held_out} of the {held_out} validation images are also training images'
+    )
     (line,) = data_warnings(config(train=dict(domain='Rural', split='Test', holdout=None)))
     assert line.startswith('3 of the 3 test images')
 
@@ -76,8 +79,8 @@ def test_validation_on_test_images_that_chooses_the_checkpoint_is_reported(confi
     cfg = config(val=both)
     assert data_warnings(cfg) == []  # the last iteration is tested
     sentence = (
-        '{} validation images are test images too, so the best checkpoint is chosen on the test '
-        'set: report its scores as target-selected, or validate on other images'
+        '{} validation images are also test images, so the best checkpoint is chosen on test '
+        'images: report its scores as target-selected, or validate on other images'
     )
     for save_best, headline, shared in (
         ('mIoU', None, '3 of the 6'),
@@ -98,17 +101,19 @@ def test_the_same_files_under_another_path_are_the_same(config, sample, tmp_path
     (tmp_path / 'link').symlink_to(sample)
     other = dict(data_root=str(tmp_path / 'link'), domain='Urban', split='Train')
     (line,) = data_warnings(config(test=other))
-    assert 'test images are training images too' in line
+    assert 'test images are also training images' in line
 
 
-def test_test_images_that_train_without_labels_are_no_labelled_ones(config):
+def test_unlabelled_training_images_among_test_images_have_their_own_warning(config):
     cfg = config()
     tested = dict(cfg.test_dataloader.dataset)
     source = cfg.train_dataloader.dataset
     target = dict(tested, labels=False, pipeline=[])
     cfg.train_dataloader.dataset = dict(type='DomainPairDataset', source=source, target=target)
     (line,) = data_warnings(cfg)
-    assert 'test images train without their labels: report the scores as transductive' in line
+    assert (
+        'test images are used in training, without their labels: report the scores as transductive'
+    ) in line
     cfg.test_dataloader.dataset = dict(tested, labels=False, pipeline=[])
     assert data_warnings(cfg) == []
 
@@ -116,7 +121,7 @@ def test_test_images_that_train_without_labels_are_no_labelled_ones(config):
 def test_wrappers_are_searched_and_absent_datasets_left_out(config, tmp_path):
     cfg = config(test=dict(data_root=str(tmp_path / 'not-here')))
     assert data_warnings(cfg) == []
-    # One that cannot even be described without its folder.
+    # A dataset that cannot be described without its folder.
     cfg.test_dataloader.dataset = dict(type='PreparedDataset', data_root=str(tmp_path / 'not-here'))
     assert data_warnings(cfg) == []
     inner = cfg.train_dataloader.dataset
@@ -126,7 +131,7 @@ def test_wrappers_are_searched_and_absent_datasets_left_out(config, tmp_path):
     cfg.val_dataloader.dataset = inner
     cfg.train_dataloader.dataset = wrapped
     (line,) = data_warnings(cfg)
-    assert 'validation images are training images too' in line
+    assert 'validation images are also training images' in line
 
 
 def test_a_test_dataset_that_cannot_be_built_is_refused_before_training(config, tmp_path):
@@ -139,25 +144,26 @@ def test_a_test_dataset_that_cannot_be_built_is_refused_before_training(config, 
     early = [dict(type='DepthJitter'), dict(type='LoadDepth')]
     with pytest.raises(UserError, match=r'test_dataloader\.dataset: DepthJitter has no depth'):
         check_test_set(config(test=dict(pipeline=early)))
-    # One that is not on this machine is for later.
+    # A dataset that is not on this machine is not checked.
     check_test_set(config(test=dict(split='all', data_root=str(tmp_path / 'not-here'))))
 
 
-def test_weights_of_as_many_other_classes_are_reported(config, tmp_path):
+def test_weights_for_other_classes_of_the_same_number_are_reported(config, tmp_path):
     cfg, path = config(), tmp_path / 'x.pth'
-    own = ['background', 'building', 'road', 'water', 'barren', 'forest', 'agricultural']
+    names = ['background', 'building', 'road', 'water', 'barren', 'forest', 'agricultural']
     for classes, warned in (
-        (own, False),
-        (own[::-1], True),
-        (own[:5], False),  # another shape is refused when the weights are loaded
+        (names, False),
+        (names[::-1], True),
+        (names[:5], False),  # another shape is refused when the weights are loaded
         (None, False),
     ):
         torch.save({'meta': {'dataset_meta': {'classes': classes}}, 'state_dict': {}}, path)
         line = class_warning(cfg, str(path))
         assert bool(line) == warned
-    torch.save({'meta': {'dataset_meta': {'classes': own[::-1]}}, 'state_dict': {}}, path)
+    torch.save({'meta': {'dataset_meta': {'classes': names[::-1]}}, 'state_dict': {}}, path)
     assert class_warning(cfg, str(path)) == (
-        f'{path} was trained on the classes {", ".join(own[::-1])}, and this config has '
-        f'{", ".join(own)}: the weights of the last layer stand for the classes in that order'
+        f'{path} was trained on the classes {", ".join(names[::-1])}, but this config has '
+        f'{", ".join(names)}: the weights of the last layer belong to the classes of the '
+        'checkpoint, in their order'
     )
     assert class_warning(cfg, 'https://example.org/x.pth') is None

@@ -29,15 +29,15 @@ def files(folder: Path) -> dict[Path, bytes]:
         ('work_dir', '.'),
     ],
 )
-def test_a_test_leaves_the_data_alone(sample, short_run, tmp_path, option, folder):
+def test_a_test_does_not_write_into_the_data(sample, short_run, tmp_path, option, folder):
     before, path = files(sample), str(sample / folder)
     folders = dict(work_dir=str(tmp_path / 'work')) | {option: path}
     (tmp_path / 'a.pth').touch()
     data = {key: value for key, value in short_run.items() if key.endswith('data_root')}
     sentence = (
-        f'--{option.replace("_", "-")} {path} lies in the data of train_dataloader.dataset.'
-        f'data_root ({sample}), where results would replace or mix with files that are read: give '
-        'a folder outside the data.'
+        f'--{option.replace("_", "-")} {path} is inside the data of '
+        f'train_dataloader.dataset.data_root ({sample}), where results could overwrite input '
+        'files or mix with them: use a folder outside the data.'
     )
     # What is tested is not even read.
     calls = [lambda: train(CONFIG, path, cfg_options=data)] if option == 'work_dir' else []
@@ -49,14 +49,14 @@ def test_a_test_leaves_the_data_alone(sample, short_run, tmp_path, option, folde
     assert files(sample) == before and not (tmp_path / 'work').exists()
 
 
-def test_a_working_directory_with_data_takes_results(sample, tmp_path, monkeypatch):
+def test_results_may_go_below_a_working_directory_with_data(sample, tmp_path, monkeypatch):
     data = dict(type='LoveDARGBD', domain='Rural', split='Test', depth='rdepth/synthetic')
     cfg = Config(dict(test_dataloader=dict(dataset=data | dict(data_root=str(sample)))))
     monkeypatch.chdir(sample)
     check_outputs(cfg, work_dir='work_dirs/a', out=None)
-    with pytest.raises(UserError, match=r'--out Test/Rural/images_png lies in the data of test_'):
+    with pytest.raises(UserError, match='--out Test/Rural/images_png is inside the data of test_'):
         check_outputs(cfg, out='Test/Rural/images_png')
     # Images outside the root count too.
     (tmp_path / 'link').symlink_to(sample / 'Test/Rural')
-    with pytest.raises(UserError, match=r'lies in the data of test_dataloader\.dataset \('):
+    with pytest.raises(UserError, match=r'is inside the data of test_dataloader\.dataset \('):
         check_outputs(cfg, show_dir=str(tmp_path / 'link' / 'masks_png'))

@@ -1,4 +1,4 @@
-"""Old names of configs, tables and rows work, with a warning, and find what was made under them."""
+"""Old names of configs, tables and rows work, with a warning, and their runs are found."""
 
 from pathlib import Path
 
@@ -38,7 +38,10 @@ def test_new_names_exist_and_old_ones_do_not():
 def test_a_config_is_found_under_its_old_name(old, new, warnings):
     found = load_config(f'configs/{old}')
     assert warnings == [
-        f'configs/{old} has a new name, {new}: use it, the old one works for one release only.'
+        (
+            f'configs/{old} has been renamed to {new}: use the new name, because the old one '
+            'works for one release only.'
+        )
     ]
     assert found.to_dict() == load_config(f'configs/{new}').to_dict() and len(warnings) == 1
 
@@ -52,7 +55,7 @@ def test_a_base_is_found_under_its_old_name(old, tmp_path, warnings):
     assert FILES[old] in warnings[0]
 
 
-def test_a_name_that_never_was_is_refused_as_before(warnings):
+def test_an_unknown_name_is_refused(warnings):
     with pytest.raises(UserError, match='there is no config file configs/drdg/drdg_potsdam.py'):
         load_config('configs/drdg/drdg_potsdam.py')
     # The same name in another folder is another file.
@@ -61,7 +64,7 @@ def test_a_name_that_never_was_is_refused_as_before(warnings):
     assert not warnings
 
 
-def test_a_training_goes_on_in_the_work_dir_of_the_name_that_was_typed(warnings):
+def test_a_training_continues_in_the_work_dir_of_the_typed_name(warnings):
     cfg = load_config(f'configs/{OLD}')
     prepare(cfg, f'configs/{OLD}', None, 'none')
     assert cfg.work_dir == 'work_dirs/drdg_potsdam-irrg2vaihingen'
@@ -95,7 +98,7 @@ def test_runs_of_an_old_table_or_row_are_found(old, row, old_row, finished, tmp_
     (run,) = plan_runs(table, tmp_path, [0], only=[row])
     assert run.result is None and run.folder.parts[-3:-1] == (table.name, row)
     before = tmp_path / old / old_row / run.folder.name
-    before.mkdir(parents=True)  # a stopped run, which goes on there
+    before.mkdir(parents=True)  # a stopped run, which continues there
     if finished:
         write_json(before / 'result.json', {'state': 'done', 'scores': {'mIoU': 40.0}})
     (again,) = plan_runs(table, tmp_path, [0], only=[old_row])
@@ -103,7 +106,7 @@ def test_runs_of_an_old_table_or_row_are_found(old, row, old_row, finished, tmp_
     assert len(warnings) == 1 and ('row' in warnings[0]) == (row != old_row)
 
 
-def test_a_run_that_was_started_under_the_new_name_goes_on_there(tmp_path, warnings):
+def test_a_run_that_was_started_under_the_new_name_continues_there(tmp_path, warnings):
     table = load_table('configs/tables/depthseg-table1.py')
     (run,) = plan_runs(table, tmp_path, [0], only=['depthseg-s'])
     for name in ('depthseg-1', 'depthseg-table1'):

@@ -21,7 +21,7 @@ PIPELINE = [
 
 @pytest.fixture
 def config(tmp_path):
-    """A training set of 40 tiles of 24×16 (width × height) with depth that rises."""
+    """A training dataset of 40 tiles of 24×16 (width × height) with depth that rises."""
     for name in ('images', 'depth'):
         (tmp_path / name).mkdir()
     for number in range(40):
@@ -51,28 +51,31 @@ def test_depth_of_8_bits_in_maps_of_16(config, tmp_path):
     (line,) = (line for line in tile_warnings(config) if 'use at most' in line)
     assert line == (
         '8 of 16 sampled training depth maps use at most 255 of the 65,535 values of 16 bits '
-        '(00.png, 03.png, 05.png, …): write 8 bits as an 8-bit PNG, or multiply them by 257'
+        '(00.png, 03.png, 05.png, …): save 8-bit values as an 8-bit PNG, or multiply them by '
+        '257'
     )
 
 
-def test_depth_that_says_nothing(config, tmp_path):
+def test_depth_maps_without_information(config, tmp_path):
     for number in range(40):
         depth = np.full((16, 24), 0.25 if number < 20 else 0.0)
         write_depth(tmp_path / f'depth/{number:02}.png', depth)
     assert tile_warnings(config) == [
-        '8 of 16 sampled training depth maps hold no depth at all (21.png, 23.png, 26.png, …): the '
-        'model learns nothing from depth there, so make them again',
-        '8 of 16 sampled training depth maps hold one single depth (00.png, 03.png, 05.png, …): '
-        'the model learns nothing from depth there, so make them again',
+        '8 of 16 sampled training depth maps have no pixel with depth (21.png, 23.png, 26.png, '
+        '…): they tell the model nothing about depth, so make them again',
+        '8 of 16 sampled training depth maps have the same depth in all pixels (00.png, '
+        '03.png, 05.png, …): they tell the model nothing about depth, so make them again',
     ]
-    # A map with a hole, whose valid pixels have one value, has one depth too.
+    # A map with a no-data pixel, and one value in all others, has one depth, too.
     for number in range(40):
         depth = np.full((16, 24), 0.25)
         depth[number % 16] = 0
         write_depth(tmp_path / f'depth/{number:02}.png', depth)
     (line,) = tile_warnings(config)
-    assert line.startswith('16 of 16 sampled training depth maps hold one single depth (00.png')
-    # A model that takes optical bands alone reads none of it, nor does a pipeline without depth.
+    assert line.startswith(
+        '16 of 16 sampled training depth maps have the same depth in all pixels (00.png'
+    )
+    # A model that reads only optical bands reads no depth, nor does a pipeline without depth.
     config.model = dict(data_preprocessor=dict(depth='drop'))
     assert tile_warnings(config) == []
     config.model = {}
@@ -97,16 +100,16 @@ def test_labels_without_a_class(config, tmp_path):
     assert tile_warnings(config) == []  # a pipeline that loads no label
     data.pipeline.append(dict(type='LoadAnnotations'))
     assert refusal(tile_warnings, config) == (
-        f'all 40 training labels in {tmp_path}/labels hold no class (00.png, 03.png, 05.png, …): '
-        'check the masks and reduce_zero_label of the dataset'
+        f'none of the 40 training label maps in {tmp_path}/labels has a pixel with a class '
+        '(00.png, 03.png, 05.png, …): check the label maps and reduce_zero_label of the dataset'
     )
     # One label with a class, not among the samples, makes a warning of the error.
     cv2.imwrite(str(tmp_path / 'labels/01.png'), np.full((16, 24), 1, np.uint8))
-    assert tile_warnings(config)[0].startswith('16 of 16 sampled training labels hold no class')
+    assert tile_warnings(config)[0].startswith('16 of 16 sampled training label maps have no pixel')
     write(30)
     assert tile_warnings(config) == [
-        '12 of 16 sampled training labels hold no class (00.png, 03.png, 05.png, …): check the '
-        'masks and reduce_zero_label of the dataset'
+        '12 of 16 sampled training label maps have no pixel with a class (00.png, 03.png, '
+        '05.png, …): check the label maps and reduce_zero_label of the dataset'
     ]
     write(20)
     assert tile_warnings(config) == []
@@ -123,9 +126,10 @@ def test_rasters_that_are_stretched_one_by_one(config, tmp_path):
         path.unlink()
     (line,) = tile_warnings(config)
     assert line == (
-        f'the depth maps in {tmp_path}/depth are GeoTIFFs, each of which is stretched from its own '
-        'minimum to its own maximum, so one height has another value in each tile: make maps with '
-        'depthda normalize-dsm, or give LoadDepth(value_range=(LOW, HIGH))'
+        f'the depth maps in {tmp_path}/depth are GeoTIFFs, and each is stretched from its own '
+        'minimum to its own maximum, so the same height has different values in different '
+        'tiles: make maps with depthda normalize-dsm, or set value_range=(LOW, HIGH) of '
+        'LoadDepth'
     )
     config.train_dataloader.dataset.pipeline[1].value_range = (0, 400)
     assert tile_warnings(config) == []
@@ -136,12 +140,12 @@ def test_tiles_below_the_crop(config):
     crop.crop_size = (16, 25)
     assert tile_warnings(config) == [
         '16 of 16 sampled training tiles are smaller than the crop of 25×16 (00.png: 24×16, '
-        '03.png: 24×16, 05.png: 24×16, …): give a crop_size that fits them; otherwise they are '
-        'padded, or stop the training'
+        '03.png: 24×16, 05.png: 24×16, …), so they will be padded or stop the training: set a '
+        'crop_size that fits them'
     ]
     crop.crop_size = 17
     assert 'the crop of 17×17' in tile_warnings(config)[0]
-    # What is resized first has another size when it is cropped.
+    # Tiles that are resized first have another size when they are cropped.
     config.train_dataloader.dataset.pipeline.insert(1, dict(type='RandomResize', scale=(64, 64)))
     assert tile_warnings(config) == []
 
@@ -167,12 +171,12 @@ def test_values_far_from_the_statistics_of_the_model(config, tmp_path):
     config.model = dict(data_preprocessor=usual)
     assert tile_warnings(config) == []  # the bands are reversed as the model does it
     end = (
-        'after normalisation, where about 0 and 1 are expected: give model.data_preprocessor the '
-        'mean and std of the values as they are loaded'
+        'after normalisation, where about 0 and 1 are expected: set mean and std of '
+        'model.data_preprocessor to those of the loaded values'
     )
     config.model.data_preprocessor = usual | dict(depth_mean=120.0)
     (line,) = tile_warnings(config)
-    assert line == f'depth of {path} has mean -529 and deviation 1.28 {end}'
+    assert line == f'depth of {path} has a mean of -529 and a standard deviation of 1.28 {end}'
     config.model.data_preprocessor.depth = 'drop'
     assert tile_warnings(config) == []
     config.model.data_preprocessor = usual | dict(mean=[0.485, 0.456, 0.406], std=[0.229] * 3)

@@ -28,7 +28,7 @@ def poly(**kwargs) -> dict:
     return dict(type='PolyLR', by_epoch=False) | kwargs
 
 
-def test_a_run_is_as_long_as_its_schedule():
+def test_a_run_of_another_length_than_its_schedule_is_reported():
     cfg = load_config(SAMPLE)
     for length, expected in (
         (200, []),
@@ -36,17 +36,17 @@ def test_a_run_is_as_long_as_its_schedule():
         (
             10000,
             [
-                'param_scheduler.1.end=300 is before train_cfg.max_iters=10000, and the learning '
-                'rate stays at its lowest from there: set param_scheduler.1.end=10000 to learn '
-                'until the end.'
+                'param_scheduler.1.end=300 is before train_cfg.max_iters=10000, so the '
+                'learning rate stays at its lowest value from there on: set '
+                'param_scheduler.1.end=10000 to learn until the end.'
             ],
         ),
         (
             4,
             [
-                'train_cfg.max_iters=4 ends the run long before its schedule, which is made for '
-                '300: set param_scheduler.0.end, param_scheduler.1.begin, param_scheduler.1.end '
-                'to fit.'
+                'train_cfg.max_iters=4 ends the run long before its schedule, which ends at '
+                '300: adapt param_scheduler.0.end, param_scheduler.1.begin, '
+                'param_scheduler.1.end to the run.'
             ],
         ),
     ):
@@ -83,25 +83,25 @@ def test_schedules_that_take_effect_until_the_end():
     [
         (
             {'param_scheduler': [dict(type='PolyLR', by_epoch=True)]},
-            'param_scheduler.0.by_epoch=True counts epochs, and a run of train_cfg.max_iters has '
-            'none, so PolyLR would never take a step: set param_scheduler.0.by_epoch=False.',
+            'param_scheduler.0.by_epoch=True counts epochs, but a run with train_cfg.max_iters '
+            'has none, so PolyLR would never take a step: set param_scheduler.0.by_epoch=False.',
         ),
         (
             {'param_scheduler': dict(type='PolyLR')},
-            'param_scheduler.by_epoch=True (the default) counts epochs, and a run of '
+            'param_scheduler.by_epoch=True (the default) counts epochs, but a run with '
             'train_cfg.max_iters has none, so PolyLR would never take a step: set '
             'param_scheduler.by_epoch=False.',
         ),
         (
             {'default_hooks': dict(checkpoint=dict(by_epoch=True))},
-            'default_hooks.checkpoint.by_epoch=True counts epochs, and a run of '
+            'default_hooks.checkpoint.by_epoch=True counts epochs, but a run with '
             'train_cfg.max_iters has none, so nothing would be saved before the end: set '
             'default_hooks.checkpoint.by_epoch=False.',
         ),
         (
             {'default_hooks': dict(timer=dict(type='IterTimerHook'))},
-            "without default_hooks.checkpoint, mmengine's own hook counts epochs, and a run of "
-            'train_cfg.max_iters has none, so nothing would be saved before the end: set '
+            "without default_hooks.checkpoint, mmengine's own hook counts epochs, but a run "
+            'with train_cfg.max_iters has none, so nothing would be saved before the end: set '
             "default_hooks.checkpoint=dict(type='PlainCheckpointHook', by_epoch=False, "
             'interval=4000).',
         ),
@@ -122,10 +122,10 @@ def test_a_run_that_saves_nothing_is_reported():
     cfg.default_hooks = dict(checkpoint=None)
     check_units(cfg)
     assert schedule_warnings(cfg) == [
-        'default_hooks.checkpoint is None, so no checkpoint will be saved: leave that out to keep '
-        'the trained weights.'
+        'default_hooks.checkpoint is None, so no checkpoint will be saved: remove this setting '
+        'to keep the trained weights.'
     ]
-    # A hook of the user's own saves.
+    # A custom hook saves checkpoints.
     cfg.custom_hooks = [dict(type='PlainCheckpointHook', by_epoch=False)]
     assert schedule_warnings(cfg) == []
     cfg.default_hooks = dict()
@@ -147,8 +147,8 @@ def test_a_validation_that_begins_after_the_run(unit):
     check_validation(cfg)
     cfg.train_cfg.val_begin = 21
     assert refusal(check_validation, cfg) == (
-        f'train_cfg.val_begin=21 is after train_cfg.{unit}=20, so nothing would be validated and '
-        'no best checkpoint kept: set val_begin within the run.'
+        f'train_cfg.val_begin=21 is after train_cfg.{unit}=20, so the run would never validate '
+        'or keep a best checkpoint: set val_begin to 20 or less.'
     )
     cfg.pop('val_dataloader')
     check_validation(cfg)

@@ -73,17 +73,17 @@ def test_the_check_changes_no_bit_of_a_run(short_run, tmp_path, monkeypatch):
 
 def state(runner) -> dict:
     """Return everything from which a run continues."""
-    found = {f'model.{k}': v.clone() for k, v in runner.model.state_dict().items()}
-    found |= {f'training.{k}': m.training for k, m in runner.model.named_modules()}
-    found |= {'gradients': sum(p.grad is not None for p in runner.model.parameters())}
-    found['torch'] = torch.get_rng_state().clone()
-    found['numpy'] = np.random.get_state()[1].astype(np.int64)
-    found['random'] = random.getstate()[1]
+    values = {f'model.{k}': v.clone() for k, v in runner.model.state_dict().items()}
+    values |= {f'training.{k}': m.training for k, m in runner.model.named_modules()}
+    values |= {'gradients': sum(p.grad is not None for p in runner.model.parameters())}
+    values['torch'] = torch.get_rng_state().clone()
+    values['numpy'] = np.random.get_state()[1].astype(np.int64)
+    values['random'] = random.getstate()[1]
     loop = runner.val_loop
-    found['scored'] = sum(len(metric._seen) for metric in loop.evaluator.metrics)
-    found['sampler'] = runner.train_dataloader.sampler.start
-    found['log'] = runner.logger.disabled
-    return found
+    values['scored'] = sum(len(metric._seen) for metric in loop.evaluator.metrics)
+    values['sampler'] = runner.train_dataloader.sampler.start
+    values['log'] = runner.logger.disabled
+    return values
 
 
 def flat(states: dict) -> dict:
@@ -107,20 +107,20 @@ SENTENCES = {
     ),
     'hook': (
         {'+custom_hooks': [dict(priority='LOW')]},
-        "custom_hooks.0 has no type: name the class of the hook, dict(type='NAME', …), or remove "
-        'it.',
+        "custom_hooks.0 has no type: name the class of the hook, as in dict(type='NAME', …), "
+        'or remove it.',
     ),
     'group of test': (
         {'+test_evaluator.headline': 'Urbn'},
-        "test_evaluator.headline='Urbn' is not in the test dataset, which has all, Rural, Test, "
-        'Test/Rural.',
+        "test_evaluator.headline='Urbn' is not a group of the test dataset: use one of all, "
+        'Rural, Test, Test/Rural.',
     ),
     # By the first iteration.
     'batch of one': (
         {'train_dataloader.batch_size': 1},
-        'the first training step fails in decode_head.psp_modules.0.1.bn: batch norm computes '
-        'statistics over a batch, and with train_dataloader.batch_size=1 it gets one value per '
-        'channel: set a batch size of 2 or more.',
+        'the first training step fails in decode_head.psp_modules.0.1.bn, because batch norm '
+        'computes statistics over a batch, and train_dataloader.batch_size=1 gives it only one '
+        'value per channel: set a batch size of 2 or more.',
     ),
 }
 
@@ -136,14 +136,14 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(case, short_run, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ['file.txt']
 
 
-def test_a_folder_with_a_run_keeps_it(short_run, tmp_path):
+def test_a_run_in_the_same_folder_is_kept(short_run, tmp_path):
     options = short_run | {'train_cfg.max_iters': 1}
     train(CONFIG, str(tmp_path), cfg_options=options)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*') if path.is_file()}
 
     crop = {'train_dataloader.dataset.pipeline.3.crop_size': (256, 256)}
     lines = check_training(CONFIG, str(tmp_path), cfg_options=options | crop)
-    assert f'results: {tmp_path} (exists already)' in lines
+    assert f'results: {tmp_path} (already exists)' in lines
     (line,) = (line for line in lines if line.startswith('checkpoints'))
     size = (tmp_path / 'iter_1.pth').stat().st_size / 1e6
     assert float(line.split(', ')[-1].split()[0]) == pytest.approx(size, rel=0.1)
@@ -188,23 +188,25 @@ def test_a_check_trains_validates_and_leaves_nothing(
         options = {f'train_dataloader.dataset.{key}.data_root': str(sample) for key in sets}
     config, work_dir = CONFIGS / f'{name}.py', tmp_path / 'runs' / 'x'
     lines = check_training(config, str(work_dir), cfg_options=options)
-    found = dict(line.split(': ', 1) for line in lines)
-    assert found['training step'].startswith('loss') and found['training step'].endswith(' s)')
-    assert found['results'] == f'{work_dir} (will be made)'
-    assert found['log'].startswith(f'{work_dir}/<date>_<time>/')
-    assert found['curves'] == f'{work_dir}/<date>_<time>/vis_data (LocalVisBackend)'
-    assert ' MB are free' in found['disk']
+    values = dict(line.split(': ', 1) for line in lines)
+    assert values['training step'].startswith('loss') and values['training step'].endswith(' s)')
+    assert values['results'] == f'{work_dir} (will be created)'
+    assert values['log'].startswith(f'{work_dir}/<date>_<time>/')
+    assert values['curves'] == f'{work_dir}/<date>_<time>/vis_data (LocalVisBackend)'
+    assert ' MB free' in values['disk']
     if name.startswith('drdg'):
-        assert 'validation sample' not in found and 'metrics' not in found
-        assert found['best checkpoint'] == 'none, the last one counts'
-        assert '2 in 800 iters (every 400), the last 2 are kept' in found['checkpoints']
+        assert 'validation sample' not in values and 'metrics' not in values
+        assert values['best checkpoint'] == 'none, so the last one is the result'
+        assert '2 in 800 iters (every 400), the last 2 are kept' in values['checkpoints']
     else:
-        assert '/images_png/' in found['validation sample']
-        assert found['metrics'] == f'{work_dir}/metrics.json and tiles.npz, by depthda test'
-        assert found['best checkpoint'] == (
+        assert '/images_png/' in values['validation sample']
+        assert (
+            values['metrics'] == f'{work_dir}/metrics.json and tiles.npz, written by depthda test'
+        )
+        assert values['best checkpoint'] == (
             'best_mIoU_iter_N.pth, by mIoU of a validation on 4 images every 2 iters'
         )
-        assert '2 in 4 iters (every 2), the last 2 are kept' in found['checkpoints']
+        assert '2 in 4 iters (every 2), the last 2 are kept' in values['checkpoints']
     assert list(tmp_path.iterdir()) == []
 
 
@@ -217,8 +219,8 @@ def test_losses_that_are_not_finite():
     runner = SimpleNamespace(train_loop=loop, model=model, optim_wrapper=None, message_hub=hub)
     runner.message_hub.update_info('iter', 0)
     assert refusal(_train_once, runner, model) == (
-        'the training step returns loss=nan: check the images, labels and depth of the training '
-        'set, and the weights that it starts from.'
+        'the training step returns loss=nan: check the images, labels and depth of the '
+        'training dataset, and the weights that the model starts from.'
     )
 
 
@@ -227,8 +229,8 @@ def test_a_group_to_score_is_in_the_dataset():
     check_headline('val', [None, 'Val', 'Train/Urban'], infos)
     for name, split in (('val', 'validation'), ('test', 'test')):
         assert refusal(check_headline, name, [None, 'Rural'], infos) == (
-            f"{name}_evaluator.headline='Rural' is not in the {split} dataset, which has all, "
-            'Urban, Train, Val, Train/Urban, Val/Urban.'
+            f"{name}_evaluator.headline='Rural' is not a group of the {split} dataset: use one "
+            'of all, Urban, Train, Val, Train/Urban, Val/Urban.'
         )
 
 
@@ -251,7 +253,7 @@ def test_the_checkpoint_hook_can_save_and_choose():
         "returns mIoU, OA, IoU.road; did you mean 'mIoU'?"
     )
     assert refusal(check, intervall=3) == (
-        "default_hooks.checkpoint takes no 'intervall'; did you mean 'interval'?"
+        "default_hooks.checkpoint has no argument 'intervall'; did you mean 'interval'?"
     )
 
 
@@ -265,23 +267,24 @@ def test_an_error_is_described_in_one_sentence():
 
     text = sentence(lambda: model(torch.zeros(1, 3)))
     assert text.startswith('the training step fails in 0: RuntimeError: mat1 and mat2 shapes')
-    assert text.endswith("); log_level='DEBUG' shows the traceback.") and 'torch/nn/' in text
+    assert text.endswith("). Set log_level='DEBUG' to see the traceback.") and 'torch/nn/' in text
 
     conv = nn.Sequential(nn.Conv2d(16, 2, 1))
     assert sentence(lambda: conv(torch.zeros(1, 32, 4, 4)), nn.ModuleDict(dict(head=conv))) == (
-        'the training step fails in head.0, which takes 16 channels and receives 32: make '
-        'in_channels of model.head agree with what comes before it.'
+        'the training step fails in head.0, which expects 16 channels but receives 32: set '
+        'in_channels of model.head to the channels of the module before it.'
     )
 
     def memory():
         raise torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 9 GiB.')
 
     assert sentence(memory) == (
-        'the training step fails: it does not fit into memory: lower the batch size or the crop, '
-        'or train with --amp.'
+        'the training step fails, because it does not fit into memory: reduce the batch size '
+        'or the crop, or train with --amp.'
     )
     assert sentence(lambda: {}['inputs'], None) == (
-        'the training step fails: the samples have no inputs: end the pipeline with PackSegInputs.'
+        'the training step fails, because samples have no inputs: end the pipeline with '
+        'PackSegInputs.'
     )
 
     def worker():

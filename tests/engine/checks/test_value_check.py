@@ -49,37 +49,38 @@ CASES = [
                 dataset=dict(pipeline=[dict(type='RandomCrop', cat_max_ratio=75)])
             )
         ),
-        'train_dataloader.dataset.pipeline.0.cat_max_ratio=75 is a share, and no crop exceeds 1: '
-        'give 0.75 for 75 %.',
+        'train_dataloader.dataset.pipeline.0.cat_max_ratio=75 is above 1, but it is a '
+        'fraction, not a percentage: set it to 0.75 for 75 %.',
     ),
     (
         check_top_level,
         dict(optim_wraper=dict(clip_grad=None)),
-        "nothing reads 'optim_wraper' of the config; did you mean 'optim_wrapper'? Rename it.",
+        "nothing reads 'optim_wraper' in the config: rename it if you meant 'optim_wrapper'.",
     ),
     (
         check_top_level,
         dict(train_cgf=dict(max_iters=3)),
-        "nothing reads 'train_cgf' of the config; did you mean 'train_cfg'? Rename it.",
+        "nothing reads 'train_cgf' in the config: rename it if you meant 'train_cfg'.",
     ),
     (
         check_top_level,
         dict(resume='iter_2.pth'),
-        "resume='iter_2.pth' of the config must be True or False: to resume a file, set "
-        'resume=True and name the file in load_from.',
+        "resume='iter_2.pth' is not True or False: to resume from a file, set resume=True and "
+        'load_from to the file.',
     ),
     (
         check_evaluation,
         steps(batch_size=3, drop_last=True),
-        'test_dataloader.drop_last=True leaves out the images of the last batch, so the scores '
-        'would not be those of the dataset: remove it.',
+        'test_dataloader.drop_last=True may leave out the last images, so the scores would not '
+        'be those of the complete dataset: remove it.',
     ),
     *(
         (
             check_evaluation,
             steps(dict(type='LoadImageFromFile'), step),
-            f'test_dataloader.dataset.pipeline.1: {step["type"]} changes images at random, so the '
-            'scores would differ each time: leave random transforms to the training pipeline.',
+            f'test_dataloader.dataset.pipeline.1: {step["type"]} changes images at random, so '
+            'the scores would differ each time: use random transforms only in the training '
+            'pipeline.',
         )
         for step in (
             dict(type='RandomFlip', prob=0.5),
@@ -90,32 +91,32 @@ CASES = [
     (
         check_evaluation,
         head(ignore_index=1) | dict(test_dataloader=dict(dataset=DATA)),
-        'model.decode_head.ignore_index=1 leaves out the class building: set an index that is not '
-        'a class, such as 255.',
+        'model.decode_head.ignore_index=1 ignores the class building: set it to an index that '
+        'is not a class, such as 255.',
     ),
     (
         check_evaluation,
         dict(test_evaluator=[dict(ignore_index=0)], test_dataloader=dict(dataset=DATA)),
-        'test_evaluator.0.ignore_index=0 leaves out the class background: set an index that is '
-        'not a class, such as 255.',
+        'test_evaluator.0.ignore_index=0 ignores the class background: set it to an index that '
+        'is not a class, such as 255.',
     ),
     (
         check_model,
         head(loss_decode=[CE, CE | dict(class_weight=[1.0] * 4)]),
-        'model.decode_head.loss_decode: class_weight has 4 values for 3 classes: give one for each '
-        'class.',
+        'model.decode_head.loss_decode: class_weight has 4 values for 3 classes: set one value '
+        'for each class.',
     ),
     (
         check_model,
         head(loss_decode=CE | dict(class_weight=[1.0] * 3, avg_non_ignore=True)),
         'model.decode_head.loss_decode: CrossEntropyLoss fails with both class_weight and '
-        'avg_non_ignore=True: set avg_non_ignore=False, which with class_weight leaves out ignored '
-        'pixels too.',
+        'avg_non_ignore=True: set avg_non_ignore=False, because class_weight already leaves '
+        'out ignored pixels.',
     ),
     (
         check_model,
         dict(model=dict(backbone=dict(rgb=dict(type='ResNetV1c', frozen_stages=5)))),
-        'model.backbone.rgb.frozen_stages=5 is more than its 4 stages: give -1 (none) to 4.',
+        'model.backbone.rgb.frozen_stages=5 is more than its 4 stages: set it to -1 (none) to 4.',
     ),
     (
         check_scores,
@@ -126,8 +127,8 @@ CASES = [
     (
         check_scores,
         hooks(save_best=['OA', 'X.zzz']),
-        "default_hooks.checkpoint.save_best='X.zzz' does not name a class of the dataset: "
-        f'give one of {", ".join(NAMES)}.',
+        "default_hooks.checkpoint.save_best='X.zzz' does not name a class of the dataset: use "
+        f'one of {", ".join(NAMES)}.',
     ),
     (
         check_scores,
@@ -147,7 +148,7 @@ CASES = [
                 optim_wrapper=dict(optimizer=dict(type='SGD', lr=1), clip_grad=dict(max_norm=norm))
             ),
             f'optim_wrapper.clip_grad.max_norm={norm} is not above 0, so no step would follow '
-            'its gradient: give a number above 0, or leave clip_grad out.',
+            'its gradient: set it to a number above 0, or leave out clip_grad.',
         )
         for norm in (0, -1)
     ),
@@ -157,8 +158,8 @@ CASES = [
             train_dataloader=dict(dataset=DATA),
             val_dataloader=dict(dataset=DATA | dict(metainfo=dict(classes=NAMES[::-1]))),
         ),
-        f'the val dataset has the classes of the training dataset in another order '
-        f'({", ".join(NAMES[::-1])}), so each prediction would count as another class: use the '
+        'the val dataset has the classes of the training dataset in another order '
+        f'({", ".join(NAMES[::-1])}), so predictions would count as the wrong class: use the '
         f'order {", ".join(NAMES)}.',
     ),
 ]
@@ -172,7 +173,7 @@ def test_a_useless_value_is_refused(check, cfg, sentence):
 @pytest.mark.parametrize(
     'check, cfg',
     [
-        # A name of the file's own, whose value is used; and one for configs built on this one.
+        # A name whose value is used in the file, and a name for configs that build on this one.
         (check_top_level, dict(optim_wrappers=dict(a=1), optim_wrapper=dict(a=1))),
         (check_top_level, dict(test_pipeline=[1], crop_size=(8, 8), lr=1, resume=True)),
         (check_evaluation, steps(dict(type='RandomFlip', prob=1.0), dict(type='Resize'))),
@@ -188,7 +189,7 @@ def test_a_useless_value_is_refused(check, cfg, sentence):
         (check_scores, hooks(save_best='loss', rule='less')),
     ],
 )
-def test_what_has_a_use_is_passed_over(check, cfg):
+def test_useful_values_are_accepted(check, cfg):
     check(Config(cfg))
 
 
@@ -209,14 +210,14 @@ def test_a_loss_that_mmseg_would_not_train_with_is_refused():
     assert refusal(
         check_loss_names, nn.ModuleDict(dict(decode_head=nn.ModuleDict(dict(loss_decode=Dice()))))
     ) == (
-        "model.decode_head.loss_decode.loss_name='dice' does not contain 'loss', and mmseg trains "
-        "only with losses whose name does: call it 'loss_dice'."
+        "model.decode_head.loss_decode.loss_name='dice' does not contain 'loss', and mmseg "
+        "trains only with losses whose name does: rename it to 'loss_dice'."
     )
     Dice.loss_name = 'loss_dice'
     check_loss_names(nn.ModuleDict(dict(loss=Dice())))
 
 
-def test_parts_of_a_model_that_mmcv_would_look_for_in_vain(tmp_path):
+def test_unknown_parts_of_a_model_are_refused(tmp_path):
     head = dict(type='UPerHead', norm_cfg=dict(type='BNN'), act_cfg=dict(type='ReLU'))
     assert refusal(check_model, Config(dict(model=dict(decode_head=head)))) == (
         "model.decode_head.norm_cfg.type: there is no model 'BNN'; did you mean 'BN'?"
@@ -227,8 +228,8 @@ def test_parts_of_a_model_that_mmcv_would_look_for_in_vain(tmp_path):
     weights = dict(type='Pretrained', checkpoint=str(tmp_path / 'x.pth'))
     cfg = Config(dict(model=dict(backbone=dict(init_cfg=weights))))
     assert refusal(check_pretrained, cfg) == (
-        f'model.backbone.init_cfg.checkpoint: there is no file {tmp_path / "x.pth"}: correct the '
-        'path, or remove model.backbone.init_cfg to start without pretrained weights.'
+        f'model.backbone.init_cfg.checkpoint={str(tmp_path / "x.pth")!r} is not a file: correct '
+        'the path, or remove model.backbone.init_cfg to start without pretrained weights.'
     )
     (tmp_path / 'x.pth').touch()
     check_pretrained(cfg)
@@ -239,7 +240,7 @@ def test_names_of_pretrained_weights_are_known():
     for name, sentence in (
         ('open-mmlab://resnet50_v1cc', "open-mmlab:// has no model 'resnet50_v1cc'; did you mean "),
         ('openmmlab://resnet50_v1cc', "open-mmlab:// has no model 'resnet50_v1cc'; did you mean "),
-        ('mmcls://?', "mmcls:// has no model '?': correct the name, or give a file."),
+        ('mmcls://?', "mmcls:// has no model '?': correct the name, or use a file."),
     ):
         cfg.model.init_cfg.checkpoint = name
         message = refusal(check_pretrained, cfg)
@@ -264,7 +265,7 @@ def config(bands, mean, **backbone):
 @pytest.mark.parametrize(
     ('cfg', 'sentence'),
     [
-        # The fourth band would be taken for depth: no error would ever come.
+        # The fourth band would be read as depth, without an error.
         (config(4, 3), 'model.data_preprocessor.mean has 3'),
         (config(4, 4, optical_bands=3), 'model.backbone.optical_bands is 3'),
         (config(4, 4, rgb=dict(type='ResNetV1c')), 'model.backbone.rgb.in_channels is 3'),
@@ -276,17 +277,17 @@ def config(bands, mean, **backbone):
 )
 def test_a_number_of_bands_that_differs_is_named(cfg, sentence):
     assert refusal(check_bands, cfg) == (
-        'the train pipeline reads images of 4 optical bands (LoadDepth.optical_bands), and '
+        'the train pipeline reads images of 4 optical bands (LoadDepth.optical_bands), but '
         f'{sentence}: make them agree (docs/your-data.md).'
     )
 
 
-def test_pretrained_weights_of_three_bands_are_never_left_out_in_silence():
+def test_pretrained_weights_of_three_bands_are_never_left_out_silently():
     weights = dict(type='Pretrained', checkpoint='open-mmlab://resnet50_v1c')
     rgb = dict(type='ResNetV1c', in_channels=4, init_cfg=weights)
     assert refusal(check_bands, config(4, 4, rgb=rgb)) == (
-        'model.backbone.rgb.in_channels is 4, and the weights open-mmlab://resnet50_v1c are for '
-        'three bands: set init_cfg=None, or take a TransformersBackbone with extra_bands.'
+        'model.backbone.rgb.in_channels is 4, but the weights open-mmlab://resnet50_v1c are '
+        'for three bands: set init_cfg=None, or use a TransformersBackbone with extra_bands.'
     )
 
 

@@ -84,8 +84,8 @@ def test_the_thresholds_of_all_crops_without_padding_are_set_after_the_warm_up(m
         logits = logits[:, :5, :6] if tile == 0 else logits
         for pixel in logits.softmax(0).flatten(1).T.tolist():
             values[pixel.index(max(pixel))].append(max(pixel))
-    for c, found in values.items():
-        expected = sorted(found, reverse=True)[int(0.25 * len(found)) - 1]
+    for c, probabilities in values.items():
+        expected = sorted(probabilities, reverse=True)[int(0.25 * len(probabilities)) - 1]
         assert model.pseudo.thresholds[c] == int(expected * 4096) / 4096
     run(model, range(7, 12))
     assert model.updated == [6, 9]

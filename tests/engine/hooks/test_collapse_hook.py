@@ -1,4 +1,4 @@
-"""A teacher that labels everything as one class is named, and only then."""
+"""A teacher is reported if it labels everything as one class, and only then."""
 
 from types import SimpleNamespace
 
@@ -18,9 +18,9 @@ NAMES = ('grass', 'road', 'pond')
 
 
 def warnings(monkeypatch, batches, interval=1, **settings):
-    """Return the warnings of a training with these pseudo-labels, one list a batch."""
-    found = []
-    monkeypatch.setattr(collapse_hook, 'warn', found.append)
+    """Return the warnings of a training with these pseudo-labels, one list per batch."""
+    messages = []
+    monkeypatch.setattr(collapse_hook, 'warn', messages.append)
     dataset = SimpleNamespace(metainfo=dict(classes=NAMES))
     runner = SimpleNamespace(
         hooks=[LoggerHook(interval=interval)],
@@ -34,17 +34,17 @@ def warnings(monkeypatch, batches, interval=1, **settings):
         runner.model.last_labels = None if labels is None else torch.tensor(labels)
         hook.after_train_iter(runner, runner.iter)
         runner.iter += 1
-    return found
+    return messages
 
 
 ALL, MOST, MIXED = [[2] * 100], [[2] * 98 + [0] * 2], [[1] * 60 + [2] * 40]
 
 
 def test_several_batches_of_one_class_in_a_row_are_reported_once(monkeypatch):
-    (found,) = warnings(monkeypatch, [MIXED] * 3 + [ALL] * 9)
-    assert found.startswith(
-        'iteration 8: the teacher labels nearly all target pixels as pond, and has done so in 5 '
-        'batches in a row: it has collapsed. Lower the learning rate'
+    (message,) = warnings(monkeypatch, [MIXED] * 3 + [ALL] * 9)
+    assert message.startswith(
+        'iteration 8: the teacher has collapsed. In 5 batches in a row it has labelled nearly '
+        'all target pixels as pond: lower the learning rate'
     )
 
 
@@ -58,7 +58,7 @@ def test_several_batches_of_one_class_in_a_row_are_reported_once(monkeypatch):
         [[[255] * 100]] * 9,  # nothing is labelled
     ],
 )
-def test_other_batches_are_not(monkeypatch, batches):
+def test_other_batches_are_not_reported(monkeypatch, batches):
     assert warnings(monkeypatch, batches) == []
 
 
@@ -71,8 +71,8 @@ def test_ignored_pixels_do_not_count_and_the_limits_can_be_set(monkeypatch):
 def test_labels_are_read_when_the_iteration_is_logged(monkeypatch):
     batches = ([MIXED] * 2 + [ALL]) * 5
     assert warnings(monkeypatch, batches, interval=4) == []
-    (found,) = warnings(monkeypatch, batches, interval=3)
-    assert found.startswith('iteration 15:')
+    (message,) = warnings(monkeypatch, batches, interval=3)
+    assert message.startswith('iteration 15:')
 
 
 @pytest.mark.parametrize(
@@ -86,13 +86,13 @@ def test_labels_are_read_when_the_iteration_is_logged(monkeypatch):
 def test_hooks_that_a_model_needs_are_added_unless_they_are_there(pseudo, kinds):
     model = nn.Module()
     model.pseudo = pseudo
-    own = CollapseHook(patience=2)
-    for given in ([], [own], [kind() for kind in kinds]):
-        hooks = list(given)
+    custom = CollapseHook(patience=2)
+    for existing in ([], [custom], [kind() for kind in kinds]):
+        hooks = list(existing)
         runner = SimpleNamespace(hooks=hooks, register_hook=hooks.append)
         add_needed_hooks(runner, model)
-        assert hooks[: len(given)] == given
-        expected = {*kinds, *map(type, given)}
+        assert hooks[: len(existing)] == existing
+        expected = {*kinds, *map(type, existing)}
         assert len(hooks) == len(expected) and set(map(type, hooks)) == expected
     hooks = []
     add_needed_hooks(SimpleNamespace(hooks=hooks, register_hook=hooks.append), nn.Linear(1, 1))

@@ -28,7 +28,7 @@ def make_runner(**options) -> SimpleNamespace:
 
 
 def run_steps(hook: NonFiniteHook, runner, losses, device=None) -> None:
-    """Iterations from the runner's on, each with its value of the loss and a sample's name."""
+    """Run one iteration for each value of the loss, with a sample that has a name."""
     for value in losses:
         sample = BaseDataElement(metainfo=dict(img_path=f'set/{runner.iter + 1}.png'))
         outputs = {'loss': torch.tensor(value, device=device), 'decode.acc_seg': torch.tensor(0.0)}
@@ -52,13 +52,13 @@ def test_bad_iterations_in_a_row_stop_it_and_the_first_is_named():
     # Read after 5 and 10 iterations: one that a loss scaler skipped, then four in a row.
     run_steps(hook, runner, [1, math.inf, 1, 1, 1, 1, math.nan, -math.inf, math.nan])
     assert refusal(run_steps, hook, runner, [math.nan]) == (
-        'training stopped at iteration 10: decode.loss_ce = nan in iteration 7, with the samples '
-        '7.png of set; no checkpoint was written before; lower the learning rate, or correct the '
-        'samples.'
+        'training stopped at iteration 10: decode.loss_ce = nan in iteration 7, with the '
+        'samples 7.png of set. No checkpoint was written before: lower the learning rate, or '
+        'correct the samples.'
     )
 
 
-def test_fewer_bad_iterations_go_on_as_long_as_the_weights_are_finite():
+def test_fewer_bad_iterations_are_accepted_while_the_weights_are_finite():
     hook, runner = begin(patience=4)
     run_steps(hook, runner, [1, 1, math.nan, math.nan, math.nan, 1, 1, 1, 1, math.nan])
     break_weights(runner)
@@ -66,7 +66,7 @@ def test_fewer_bad_iterations_go_on_as_long_as_the_weights_are_finite():
         run_steps(hook, runner, [1, 1, 1, 1, math.nan])
 
 
-def test_what_happened_is_named_however_long_ago_it_was_read():
+def test_the_first_bad_iteration_is_named_however_long_ago_it_was():
     hook, runner = begin(patience=9)
     run_steps(hook, runner, [1, 1, math.nan] + 7 * [math.nan])  # eight bad ones at 10
     with pytest.raises(UserError, match='iteration 15: .* in iteration 3, with the samples 3.png'):
@@ -78,7 +78,7 @@ def test_weights_are_checked_before_a_checkpoint_and_a_validation():
     for check in ('checkpoint', 'validation', 'epoch'):
         hook, runner = begin(make_runner(hooks=hooks))
         run_steps(hook, runner, [1])
-        # The last gradient was bad, no loss has been yet.
+        # The weights are bad, but no loss has been bad yet.
         runner.model[1].running_mean.fill_(math.inf)
         with pytest.raises(UserError, match=r'after iteration \d the weights .*1.running_mean'):
             if check == 'checkpoint':
@@ -89,9 +89,9 @@ def test_weights_are_checked_before_a_checkpoint_and_a_validation():
                 hook.after_train_epoch(runner)
 
 
-def test_between_two_looks_no_value_is_read():
+def test_no_value_is_read_between_two_intervals():
     hook, runner = begin(interval=5)
-    # Whoever reads a value on this device fails, as one on a GPU would wait for it.
+    # Reading a value on this device fails. Reading one on a GPU would wait for it.
     run_steps(hook, runner, 4 * [1.0], device='meta')
     with pytest.raises(RuntimeError, match='meta'):
         run_steps(hook, runner, [1.0], device='meta')
@@ -105,7 +105,7 @@ def test_losses_that_differ_from_step_to_step_and_plain_numbers_count():
     outputs = dict(loss_critic=math.inf, loss_cyc=torch.tensor(1.0))
     with pytest.raises(UserError, match='loss_critic = inf in iteration 2, with the samples unkn'):
         hook.after_train_iter(runner, 0, {}, outputs)
-    # A model of the user's own that calls nothing a loss.
+    # A custom model whose outputs have no 'loss' in their names.
     hook, runner = begin(interval=1, patience=1)
     with pytest.raises(UserError, match='energy = nan'):
         hook.after_train_iter(runner, 0, {}, dict(energy=torch.tensor(math.nan), text='x'))
@@ -120,7 +120,7 @@ def test_no_training_starts_from_bad_weights():
 
 @pytest.mark.parametrize('options', [dict(patience=0), dict(interval=0)])
 def test_mistakes(options):
-    with pytest.raises(UserError, match='NonFiniteHook.*give 1 or more'):
+    with pytest.raises(UserError, match='NonFiniteHook.*must be 1 or more'):
         NonFiniteHook(**options)
 
 
@@ -138,7 +138,7 @@ class PoisonHook(Hook):
 
 @pytest.fixture
 def poisoned(tmp_path):
-    """A config whose own default_hooks have mmengine's checkpoints and no NonFiniteHook."""
+    """A config whose default_hooks write checkpoints, but have no NonFiniteHook."""
     config = tmp_path / 'custom.py'
     config.write_text(
         f"_base_ = '{CONFIG}'\n"
@@ -158,10 +158,10 @@ def test_a_run_keeps_its_last_good_checkpoint(poisoned, tmp_path, short_run):
     assert sentence.startswith(
         'training stopped at iteration 4: decode.loss_ce = nan in iteration 3, with the samples '
     )
-    assert f'/Train/Urban/images_png; the last good checkpoint is {good}: train' in sentence
+    assert f'/Train/Urban/images_png. The last good checkpoint is {good}: start' in sentence
     assert sentence.endswith(
-        'from its weights (load_from) at a lower learning rate, or correct the samples and add '
-        '--resume.'
+        'from its weights (load_from) with a lower learning rate, or correct the samples and '
+        'add --resume.'
     )
     assert latest_checkpoint(work_dir) == good
     assert sorted(path.name for path in work_dir.glob('*.pth')) == [
@@ -170,7 +170,7 @@ def test_a_run_keeps_its_last_good_checkpoint(poisoned, tmp_path, short_run):
     ]
     assert sentence in next(work_dir.glob('2*/*.log')).read_text()
 
-    # What the advice names works; a checkpoint that an earlier version left does not.
+    # Resuming works as advised. A checkpoint with bad weights is refused.
     options = short_run | {'custom_hooks': []}
     assert train(poisoned, str(work_dir), resume=True, cfg_options=options).iter == 4
     bad = torch.load(work_dir / 'iter_4.pth', weights_only=True)
@@ -193,8 +193,8 @@ def run_rank(rank: int, folder: Path) -> None:
         (folder / str(rank)).write_text(str(stopped))
 
 
-def test_all_processes_stop_together_and_one_of_them_says_why(tmp_path):
-    # Forked, which spares two imports of torch.
+def test_all_processes_stop_together_and_one_of_them_reports_why(tmp_path):
+    # Fork the processes, to save two imports of torch.
     context = multiprocessing.get_context('fork')
     processes = [context.Process(target=run_rank, args=(rank, tmp_path)) for rank in (0, 1)]
     for process in processes:

@@ -30,11 +30,11 @@ def make_runner(rates=(1.0, 0.1), dataset=6, batch=2):
 def rates(runner):
     wrapper = runner.optim_wrapper
     wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
-    return [group['lr'] for each in wrappers for group in each.param_groups]
+    return [group['lr'] for part in wrappers for group in part.param_groups]
 
 
 def train(hook, runner, losses):
-    """One iteration a loss; the rates after each."""
+    """Run one iteration for each loss; return the rate after each."""
     seen = []
     for loss in losses:
         outputs = {} if loss is None else dict(loss=torch.tensor(loss))
@@ -60,7 +60,7 @@ def test_the_rates_are_those_of_torch():
     hook = PlateauHook(factor=0.5, patience=3)
     hook.before_train(runner)
     assert hook.epoch_length == 3
-    # Of three iterations two log a loss, and their mean is the epoch's.
+    # Two of three iterations log a loss, and their mean is the loss of the epoch.
     losses = [value for mean in means for value in (mean - 0.5, None, mean + 0.5)]
     assert train(hook, runner, losses)[2::3] == expected
     assert rates(runner)[1] == pytest.approx(expected[-1] / 10)
@@ -110,11 +110,11 @@ def test_losses_below_zero_may_fall_too():
     assert train(hook, runner, [-3.0]) == [0.5]
 
 
-def test_it_goes_on_where_it_was():
+def test_a_resumed_hook_continues_its_count():
     losses = [3.0, 2.0, 2.5, 2.6, 2.7, 2.8, 1.0, 2.0, 2.1, 2.2]
     runner = make_runner()
-    whole = train(PlateauHook(patience=1, epoch_length=2), runner, losses)
-    assert len(set(whole)) > 1
+    uninterrupted = train(PlateauHook(patience=1, epoch_length=2), runner, losses)
+    assert len(set(uninterrupted)) > 1
     for cut in range(1, len(losses)):
         runner, first = make_runner(), PlateauHook(patience=1, epoch_length=2)
         before = train(first, runner, losses[:cut])
@@ -122,10 +122,10 @@ def test_it_goes_on_where_it_was():
         first.before_save_checkpoint(runner, checkpoint)
         second = PlateauHook(patience=1, epoch_length=2)
         second.after_load_checkpoint(runner, checkpoint)
-        assert before + train(second, runner, losses[cut:]) == whole
+        assert before + train(second, runner, losses[cut:]) == uninterrupted
 
 
-def test_weights_alone_are_a_new_start():
+def test_a_training_from_weights_alone_starts_anew():
     runner, hook = make_runner(), PlateauHook(epoch_length=1)
     runner._resume = False
     hook.after_load_checkpoint(runner, dict(plateau=dict(sum=1, count=1, lowest=0, waited=9)))
@@ -138,7 +138,7 @@ def test_mistakes():
     hook = PlateauHook(monitor='losss', epoch_length=2)
     with pytest.raises(UserError, match="no 'losss'"):
         train(hook, make_runner(), [1.0, 2.0])
-    with pytest.raises(UserError, match="of_epoch is 'mean' or 'last'"):
+    with pytest.raises(UserError, match="of_epoch must be 'mean' or 'last'"):
         PlateauHook(of_epoch='first')
-    with pytest.raises(UserError, match="no optimiser is named 'critics': part is one of a, b"):
+    with pytest.raises(UserError, match="no optimiser is named 'critics': set part to one of a, b"):
         PlateauHook(part='critics', epoch_length=1).before_train(make_runner())

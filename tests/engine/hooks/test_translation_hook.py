@@ -41,7 +41,7 @@ def test_the_picture_has_both_directions(batch, tmp_path):
     hook, runner = TranslationHook(interval=10), make_runner(tmp_path)
     with torch.no_grad():
         runner.model.eval()
-        there = runner.model(batch_of(runner.model, batch), mode='predict')[0]
+        translated = runner.model(batch_of(runner.model, batch), mode='predict')[0]
         runner.model.train()
     hook.after_train_iter(runner, 0, data_batch=batch, outputs={})
     assert runner.model.training
@@ -50,18 +50,18 @@ def test_the_picture_has_both_directions(batch, tmp_path):
     assert sheet.shape == (20 + 32 + 32 + 3 * 6, 5 * 48 + 6 * 6, 3)
     top, left = 26, 6
     source = batch['inputs']['source'][0]
-    found = sheet[top : top + 32, left : left + 48]
-    np.testing.assert_array_equal(found, source[:3].movedim(0, 2).numpy().astype(np.uint8))
-    found = sheet[top : top + 24, left + 54 : left + 54 + 32]
-    np.testing.assert_array_equal(found, there.movedim(0, 2).numpy())
-    # Depth is black where there is none, and the next picture is white around.
+    picture = sheet[top : top + 32, left : left + 48]
+    np.testing.assert_array_equal(picture, source[:3].movedim(0, 2).numpy().astype(np.uint8))
+    picture = sheet[top : top + 24, left + 54 : left + 54 + 32]
+    np.testing.assert_array_equal(picture, translated.movedim(0, 2).numpy())
+    # Missing depth is black, and the next picture has a white border.
     depth = sheet[top : top + 32, left + 3 * 54 : left + 3 * 54 + 48]
     black = cv2.applyColorMap(np.zeros((1, 1), np.uint8), cv2.COLORMAP_MAGMA)[0, 0]
     assert (depth[:8] == black).all() and not (depth[8:] == black).all()
     target = batch['inputs']['target'][0]
     top += 32 + 6
-    found = sheet[top : top + 24, left : left + 32]
-    np.testing.assert_array_equal(found, target[:3].movedim(0, 2).numpy().astype(np.uint8))
+    picture = sheet[top : top + 24, left : left + 32]
+    np.testing.assert_array_equal(picture, target[:3].movedim(0, 2).numpy().astype(np.uint8))
     assert (sheet[top : top + 24, left + 32 : left + 54] == 255).all()
 
 
@@ -76,7 +76,7 @@ def test_without_depth_there_are_three_columns(batch, tmp_path):
     assert sheet.shape[1] == 3 * 48 + 4 * 6
 
 
-def test_it_draws_at_its_interval_alone(batch, tmp_path):
+def test_pictures_are_written_only_at_the_interval(batch, tmp_path):
     TranslationHook(interval=10).after_train_iter(make_runner(tmp_path, iteration=8), 0, batch, {})
     assert not list(tmp_path.iterdir())
 
@@ -87,10 +87,10 @@ def test_a_flat_translation_ends_the_training(batch, tmp_path):
     with torch.no_grad():
         for parameter in runner.model.generator_s2t.parameters():
             parameter.zero_()
-    with pytest.raises(UserError, match='collapsed before iteration 10'):
+    with pytest.raises(UserError, match='collapsed by iteration 10'):
         TranslationHook(interval=10).after_train_iter(runner, 0, batch, {})
 
 
 def test_mistakes():
-    with pytest.raises(UserError, match=r'TranslationHook\(interval=0\): give 1 or more'):
+    with pytest.raises(UserError, match=r'TranslationHook\(interval=0\): set interval to 1'):
         TranslationHook(interval=0)

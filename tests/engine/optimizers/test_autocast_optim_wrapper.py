@@ -16,7 +16,7 @@ def output_dtype(devices: tuple[str, ...], device: str = 'cpu') -> torch.dtype:
     return output.dtype
 
 
-def test_forward_is_bfloat16_where_asked_and_fp32_elsewhere():
+def test_forward_is_bfloat16_on_the_chosen_devices_and_fp32_elsewhere():
     assert output_dtype(('cpu',)) == torch.bfloat16
     assert output_dtype(('cuda',)) == torch.float32
 

@@ -41,7 +41,7 @@ def test_each_part_has_its_own_optimiser():
     assert trained(second) == {id(p) for p in model.c.parameters()}
 
 
-def test_what_stands_beside_the_parts_holds_for_all_that_do_not_say_otherwise():
+def test_settings_outside_the_parts_are_their_defaults():
     second = dict(optimizer=dict(type='SGD', lr=0.2), clip_grad=dict(max_norm=3))
     cfg = config(type='AutocastOptimWrapper', clip_grad=dict(max_norm=1), second=second)
     wrappers = build_optim_wrapper(Pair(), cfg)
@@ -60,7 +60,7 @@ def test_a_part_may_have_rates_of_its_own_for_some_parameters():
     assert rates == [0.05, 0.05, 0.1, 0.1]
 
 
-def test_mistakes_are_told_in_a_sentence():
+def test_mistakes_are_explained():
     with pytest.raises(UserError, match=r"for \['first', 'seconds'\].*parts \['first', 'second'\]"):
         cfg = config()
         cfg['seconds'] = cfg.pop('second')
@@ -69,5 +69,5 @@ def test_mistakes_are_told_in_a_sentence():
         build_optim_wrapper(Pair(), config(third=dict(optimizer=dict(type='SGD', lr=1))))
     with pytest.raises(UserError, match='Linear has no parts'):
         build_optim_wrapper(nn.Linear(1, 1), config())
-    with pytest.raises(UserError, match='give it to the part'):
+    with pytest.raises(UserError, match='move it to the part'):
         build_optim_wrapper(Pair(), config(paramwise_cfg=dict(norm_decay_mult=0)))

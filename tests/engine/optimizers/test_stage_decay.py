@@ -66,14 +66,14 @@ EXPONENTS = {
 @pytest.mark.parametrize('depth_decay', [True, False])
 def test_convnext_stages_decay_as_in_the_papers_code(depth_decay):
     model = dual()
-    found = multipliers(model, decay_rate=0.9, num_layers=12, depth_decay=depth_decay)
-    assert set(found) == {name for name, _ in model.named_parameters()}
+    rates = multipliers(model, decay_rate=0.9, num_layers=12, depth_decay=depth_decay)
+    assert set(rates) == {name for name, _ in model.named_parameters()}
     for name, exponent in EXPONENTS.items():
-        assert found[f'backbone.rgb.model.{name}'] == pytest.approx(0.9**exponent)
+        assert rates[f'backbone.rgb.model.{name}'] == pytest.approx(0.9**exponent)
         depth = 0.9**exponent if depth_decay else 1
-        assert found[f'backbone.depth.model.{name}'] == pytest.approx(depth)
+        assert rates[f'backbone.depth.model.{name}'] == pytest.approx(depth)
     for name in ('neck.weight', 'decode_head.0.weight', 'decode_head.1.bias', 'step'):
-        assert found[name] == 1
+        assert rates[name] == 1
 
 
 def test_every_rate_of_mmsegs_rule_for_its_convnext_is_the_same():
@@ -181,9 +181,9 @@ OTHERS = [
 
 @pytest.mark.parametrize(('backbone', 'exponents'), OTHERS)
 def test_other_backbones_decay_by_the_same_rule(backbone, exponents):
-    found = multipliers(Model(backbone))
+    rates = multipliers(Model(backbone))
     for name, exponent in exponents.items():
-        assert found[f'backbone.{name}'] == pytest.approx(0.9**exponent), name
+        assert rates[f'backbone.{name}'] == pytest.approx(0.9**exponent), name
 
 
 def test_groups_are_merged_and_hold_every_trainable_parameter_once():
@@ -245,7 +245,7 @@ def test_fused_adamw_steps_and_its_state_is_plain_data(tmp_path):
     pickle.dumps(state)
 
 
-def test_without_decay_any_backbone_will_do_and_two_groups_are_left():
+def test_without_decay_any_backbone_is_accepted_and_there_are_two_groups():
     model = nn.Module()
     model.backbone = nn.Sequential(nn.Conv2d(2, 2, 1))
     with pytest.raises(UserError, match='cannot tell the stage of backbone.0.weight'):

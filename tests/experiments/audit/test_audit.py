@@ -110,8 +110,8 @@ def test_a_pipeline_without_depth_and_an_audit_of_nothing_are_refused(trained, s
         audit(CONFIG, trained / 'iter_4.pth', kinds=['as-is'], cfg_options=short_run)
     for words, message in (
         (['zero'], 'write KIND=DIR'),
-        (['grayscale=x'], 'a kind of as-is, degraded'),
-        (['zero=a', 'zero=b'], 'given twice'),
+        (['grayscale=x'], 'KIND is one of as-is, degraded'),
+        (['zero=a', 'zero=b'], 'names zero twice'),
     ):
         with pytest.raises(UserError, match=message):
             _folders(words)
