@@ -224,9 +224,24 @@ def sample() -> Iterator[Leaf]:
             )
 
 
+def ablations() -> Iterator[Leaf]:
+    """Yield the depth-guided framework with other weights of the contrast loss."""
+    data = '1xb4-40k_loveda-u2r-512x512'
+    for factor in (0.5, 2, 3, 4, 5):
+        weights = [round(factor * weight, 4) for weight in (0.02, 0.02, 0.03, 0.03)]
+        text = (
+            '# ablates: model.neck.scale_weights\n'
+            f'# The weight of the contrast loss is multiplied by {factor}.\n{MARK}\n'
+            f"_base_ = '../depth_guided_convnext-b-s_{data}.py'\n"
+            f'model = dict(neck=dict(scale_weights={weights}))\n'
+        )
+        yield f'depth_guided/ablations/contrast-x{factor}_{data}', text
+
+
 def leaves() -> dict[str, str]:
     """Return the text of every generated config by its file name."""
-    families = (loveda, drdg, sample, adaptation_leaves.baselines, adaptation_leaves.methods)
+    families = (loveda, drdg, sample, ablations)
+    families += (adaptation_leaves.baselines, adaptation_leaves.methods)
     families += (liuzhou_leaves.leaves, translation_leaves.sample, translation_leaves.isprs)
     return {f'{name}.py': text for family in families for name, text in family()}
 

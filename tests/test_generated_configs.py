@@ -61,7 +61,7 @@ def test_a_command_in_a_header_names_its_own_file_and_files_of_bases_alone_are_g
     if commands:
         assert commands[0] == path.relative_to(ROOT).as_posix()
     else:  # ablations and variants name the config that they change
-        assert name not in GENERATED
+        assert name not in GENERATED or '/ablations/' in name
 
 
 def test_figures_in_headers_agree_with_the_tables_of_the_papers(monkeypatch):

@@ -6,7 +6,7 @@ _base_ = [
     '../baselines/pspnet_r50_1xb8-10k_loveda-u2r-512x512.py',
     '../_base_/adaptation/cbst.py',
 ]
-model = dict(_delete_=True, segmentor=_base_.model, **_base_.adaptation)
+model = dict(_delete_=True, segmentor=_base_.model, **_base_.adaptation_u2r)
 source = _base_.train_dataloader.dataset
 train_dataloader = dict(
     dataset=dict(

@@ -45,7 +45,7 @@ from depthda.engine.summary import SummaryHook
 from depthda.errors import UserError
 from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.io.lock import own_folder
-from depthda.models.adaptation.pseudo_labels import ClassPortion
+from depthda.models.adaptation.class_thresholds import ClassPortion
 from depthda.models.segmentors.depth_guided import DepthGuidedEncoderDecoder
 from depthda.models.tensors import unwrapped
 from depthda.processes import is_first_process

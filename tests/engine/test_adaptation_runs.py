@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 import torch
-from tiny_run import CONFIGS, EVERY_TILE
+from tiny_run import CONFIGS, CRITICS, EVERY_TILE, SNAPSHOTS
 
 from depthda.engine.launch import test as run_test
 from depthda.engine.launch import train
@@ -46,8 +46,12 @@ def run_of(tmp_path_factory, pair_run):
     def run(method):
         config = CONFIGS / f'{method}-tiny_u2r.py'
         options = pair_run(method)
-        if method == 'cbst_upernet':
+        if method in SNAPSHOTS:
             options |= {'model.warm_up': 1, 'model.teacher.every': 3}
+        if method == 'iast_upernet':
+            options |= {'model.pseudo.every': 3}
+        if method == 'clan_upernet':
+            options |= {'model.terms.0.start': 1}
         if method in RARE_CLASSES:
             options |= {'model.pseudo.threshold': 0.2}
         folder = tmp_path_factory.mktemp(method)
@@ -67,9 +71,12 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, run_of, method):
     one, other = (weights(folder / 'iter_4.pth') for folder in (full, halves))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[key], value) for key, value in other.items())
-    others = {'adaptsegnet_upernet': {'terms'}, 'cbst_upernet': {'teacher', 'pseudo'}}
     kept = {key.split('.')[0] for key in one}
-    assert kept == {'segmentor'} | others.get(method, {'teacher', 'terms'})
+    expected = {'terms'} if method in (*CRITICS, *RARE_CLASSES) else set()
+    expected |= {'pseudo'} if method in ('cbst_upernet', 'iast_upernet') else set()
+    if method in (*SNAPSHOTS, *RARE_CLASSES, 'st-dasegnet_upernet'):
+        expected.add('teacher')
+    assert kept == {'segmentor'} | expected
 
 
 def test_a_checkpoint_is_tested_with_either_config(tmp_path, short_run, run_of, capsys):

@@ -16,3 +16,15 @@ optimisers = dict(
     segmentor=dict(optimizer=dict(type='SGD', lr=5e-3, momentum=0.9, weight_decay=5e-4)),
     critics=dict(optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.99))),
 )
+# For tiny models, which have one head.
+tiny_critic = dict(type='OutputCritic', channels=(16, 32, 64))
+tiny = dict(
+    type='DomainAdaptation',
+    terms=[dict(type='OutputAdversary', critic=tiny_critic, weight=0.01)],
+)
+tiny_optimisers = dict(
+    constructor='PartsOptimWrapperConstructor',
+    type='OptimWrapper',
+    segmentor=dict(optimizer=dict(type='AdamW', lr=3e-3, weight_decay=0.05)),
+    critics=dict(optimizer=dict(type='Adam', lr=1e-3, betas=(0.9, 0.99))),
+)

@@ -7,3 +7,7 @@ adaptation = dict(
     warm_up=4000,
     pseudo_weight=0.5,
 )
+# LoveDA's baselines keep fewer labels Urban -> Rural.
+adaptation_u2r = dict(adaptation, pseudo=dict(type='ClassPortion', portion=0.1))
+# For tiny models and short trainings.
+tiny = dict(adaptation, teacher=dict(type='SnapshotTeacher', every=100), warm_up=100)

@@ -17,3 +17,13 @@ adaptation = dict(
         dict(type='MaskedConsistency', block=64, ratio=0.5, depth='complement'),
     ],
 )
+# For tiny models and short trainings.
+tiny = dict(
+    adaptation,
+    teacher=dict(type='EMATeacher', momentum=0.99),
+    pseudo=dict(type='DepthAgreement', threshold=0.9),
+    terms=[
+        dict(type='FeatureDistance', weight=0.005),
+        dict(type='MaskedConsistency', block=16, ratio=0.5, depth='complement'),
+    ],
+)

@@ -12,18 +12,6 @@ ASSUMED = 'the paper does not state the backbone of this row: {} is assumed here
 GUIDED = 'Depth-guided framework'
 
 
-def absent(name, title, paper, note=''):
-    """Return a row of a method that is not in this project."""
-    return dict(
-        name=name,
-        title=title,
-        protocol='server',
-        absent='method not in this project',
-        paper=_figures(paper),
-        note=note,
-    )
-
-
 def server(name, title, config, paper='', batch=4, length='40k', **fields):
     """Return a row of the server protocol, with the scores of the paper."""
     return dict(
@@ -84,11 +72,43 @@ _OURS = 'adaptation/depth-guided-self-training'
 ADAPTED = [
     ('adaptsegnet', 'AdaptSegNet (AT)', 'adaptation/adaptsegnet_r50', 8, '10k'),
     ('cbst', 'CBST (ST)', 'adaptation/cbst_r50', 8, '10k'),
+    ('transnorm', 'TransNorm (AT)', 'adaptation/transnorm_r50', 8, '10k'),
+    ('clan', 'CLAN (AT)', 'adaptation/clan_r50', 8, '10k'),
+    ('fada', 'FADA (AT)', 'adaptation/fada_r50', 8, '10k'),
+    (
+        'fada-released-weights',
+        "FADA (AT), with the weights of LoveDA's baselines",
+        'adaptation/fada-as-released_r50',
+        8,
+        '10k',
+    ),
+    ('iast', 'IAST (ST)', 'adaptation/iast_r50', 8, '10k'),
+    ('pycda', 'PyCDA (ST)', 'adaptation/pycda_r50', 8, '10k'),
+    ('dca', 'DCA (ST)', 'adaptation/dca_r50', 8, '10k'),
+    (
+        'st-dasegnet-deeplabv3',
+        'ST-DASegNet (DeepLabV3; AT+ST)',
+        'adaptation/st-dasegnet_r50',
+        2,
+        '40k',
+    ),
+    (
+        'st-dasegnet-segformer',
+        'ST-DASegNet (SegFormer; AT+ST)',
+        'adaptation/st-dasegnet_mit-b5',
+        2,
+        '40k',
+    ),
     ('daformer', 'DAFormer (ST)', 'adaptation/daformer_mit-b5', 2, '40k'),
     ('mic', 'MIC (ST)', 'adaptation/mic_mit-b5', 2, '40k'),
     ('ours-b-s', 'Depth-guided self-training, ConvNeXt-B + S', f'{_OURS}_convnext-b-s', 4, '40k'),
     ('ours-b5-b1', 'Depth-guided self-training, MiT-B5 + B1', f'{_OURS}_mit-b5-b1', 2, '40k'),
 ]
+IN_BOTH_TABLES = tuple(
+    name
+    for name, *_ in ADAPTED
+    if name not in ('daformer', 'mic', 'fada-released-weights') and 'ours' not in name
+)
 SOURCE_ONLY = [
     ('deeplabv2', 'DeepLabV2, source only', 'baselines/deeplabv2_r50', 8, '10k'),
     ('pspnet', 'PSPNet, source only', 'baselines/pspnet_r50', 8, '10k'),
@@ -101,6 +121,12 @@ def adapted(name, paper, note=''):
     """Return the row of a method that adapts, with the scores of the paper."""
     *what, batch, length = next(entry for entry in ADAPTED if entry[0] == name)
     return server(*what, paper, batch, length, note=note)
+
+
+def printed_again(name, title, same_as, paper, note):
+    """Return a second printed row of a method, with the runs of the first."""
+    given = dict(name=name, title=title, same_as=same_as, note=note)
+    return dict(protocol='server', paper=_figures(paper), **given)
 
 
 def not_in_the_paper(in_the_paper):

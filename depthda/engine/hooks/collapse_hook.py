@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 
 from depthda.console import warn
 from depthda.errors import UserError
-from depthda.models.adaptation.pseudo_labels import ClassPortion
+from depthda.models.adaptation.class_thresholds import ClassPortion
 from depthda.models.adaptation.step import unpadded
 from depthda.models.tensors import unwrapped
 from depthda.randomness import SampleKey, derive_seed

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from depthda.checkpoints.fit import FilledCompletely
 from depthda.errors import UserError
 from depthda.models.adaptation.step import AdaptationStep, weighted
+from depthda.models.adaptation.trans_norm import TransNorm
 
 
 @MODELS.register_module()
@@ -81,6 +82,15 @@ class DomainAdaptation(FilledCompletely, BaseModel):
                 part.follow(self.segmentor)
         if any(hasattr(term, 'critic') for term in self.terms):
             self.parts = dict(segmentor=('segmentor',), critics=('terms',))
+        norms = [part for part in self.segmentor.modules() if isinstance(part, TransNorm)]
+        if norms and pseudo:
+            raise UserError(
+                'DomainAdaptation: TransNorm trains on half source and half target images, so it '
+                'cannot be combined with self-training: leave out pseudo=..., or use another norm.'
+            )
+        for norm in norms:
+            norm.has_pairs = True
+        self.is_joint = bool(norms)
         self.warm_up = warm_up
         self.source_weight = source_weight
         self.pseudo_weight = pseudo_weight
@@ -112,15 +122,16 @@ class DomainAdaptation(FilledCompletely, BaseModel):
         return self.losses(AdaptationStep(self, inputs, data_samples, iteration))
 
     def losses(self, step: AdaptationStep) -> dict[str, Tensor]:
-        for part in (self.teacher, *self.terms):
+        for part in (self.teacher, self.pseudo, *self.terms):
             if hasattr(part, 'update'):
                 part.update(self.segmentor, step.iteration)
         losses = dict(weighted(step.source_losses, self.source_weight))
-        if step.iteration < self.warm_up:
+        if step.is_warm_up:
+            for term in (term for term in self.terms if getattr(term, 'in_warm_up', False)):
+                losses |= term(step)
             return losses
         if self.pseudo is not None and self.pseudo_weight:
-            labelled = step.mixed
-            self_training = step.losses(*labelled, self.pseudo_weight)
+            self_training = step.self_training_losses(self.pseudo_weight)
             losses |= add_prefix(self_training, 'mix' if self.mix else 'target')
             self.last_labels, weights = step.pseudo_labels
             losses['pseudo_weight'] = weights.mean()

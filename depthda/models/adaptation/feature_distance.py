@@ -69,7 +69,7 @@ class FeatureDistance(nn.Module):
 
     def forward(self, step: 'AdaptationStep') -> dict[str, Tensor]:
         """Return the weighted distance, ``loss_features``."""
-        features = step.source_features
+        features = step.source.encoded
         paired = isinstance(features, PairedFeatures)
         maps = features.rgb if paired else features
         with torch.no_grad():

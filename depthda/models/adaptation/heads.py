@@ -1,4 +1,4 @@
-"""Access the heads of a segmentor: weight their pixel losses and record their logits."""
+"""Access the heads of a segmentor, and weight their pixel losses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,13 +8,19 @@ from torch import Tensor, nn
 
 
 def heads(segmentor: nn.Module) -> dict[str, nn.Module]:
-    """Return the heads by name; auxiliary heads are numbered if there are several."""
+    """Return the heads by name; auxiliary heads are numbered if there are several.
+
+    The copies of a ``TwinHead`` follow it, as ``decode_head.0`` and ``decode_head.1``.
+    """
     heads_by_name = {'decode_head': segmentor.decode_head}
     if segmentor.with_auxiliary_head:
         auxiliary = segmentor.auxiliary_head
         several = isinstance(auxiliary, nn.ModuleList)
         named = enumerate(auxiliary) if several else [('', auxiliary)]
         heads_by_name |= {f'auxiliary_head{number}': head for number, head in named}
+    for name, head in tuple(heads_by_name.items()):
+        copies = getattr(head, 'copies', ())
+        heads_by_name |= {f'{name}.{number}': each for number, each in enumerate(copies)}
     return heads_by_name
 
 
@@ -42,29 +48,3 @@ def pixel_weights(segmentor: nn.Module, weights: Tensor) -> Iterator[None]:
     finally:
         for head, sampler in zip(heads, samplers, strict=True):
             head.sampler = sampler
-
-
-@contextmanager
-def recorded_logits(segmentor: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """Record the logits that each head computes in its loss, by the name of the head.
-
-    Forward hooks would not run, because mmseg's losses call ``forward`` directly.
-    """
-    logits: dict[str, Tensor] = {}
-    patched = []
-    for name, head in heads(segmentor).items():
-        # A refined head returns its final logits from refine().
-        method = 'refine' if hasattr(head, 'refine') else 'forward'
-        original = getattr(head, method)
-
-        def record(*args, _name=name, _original=original, **kwargs):
-            logits[_name] = _original(*args, **kwargs)
-            return logits[_name]
-
-        setattr(head, method, record)
-        patched.append((head, method))
-    try:
-        yield logits
-    finally:
-        for head, method in patched:
-            delattr(head, method)

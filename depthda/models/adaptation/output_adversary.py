@@ -34,7 +34,8 @@ class OutputAdversary(nn.Module):
         critic: Config of D, which gets the number of classes as ``in_channels``.
         weight: λ; AdaptSegNet uses 0.001 for the decode head and 0.0002 for the auxiliary head.
         head: The head whose outputs the critic sees: ``'decode_head'``, ``'auxiliary_head'`` or,
-            with several auxiliary heads, ``'auxiliary_head0'`` and so on.
+            with several auxiliary heads, ``'auxiliary_head0'`` and so on. The copies of a
+            ``TwinHead`` are ``'decode_head.0'`` and ``'decode_head.1'``.
     """
 
     def __init__(
@@ -60,18 +61,28 @@ class OutputAdversary(nn.Module):
     def forward(self, step: 'AdaptationStep') -> dict[str, Tensor]:
         """Return ``loss_adversarial`` and ``loss_critic``, with a prefix such as ``decode.``."""
         source, target = (
-            resized(logits[self.head], step.source_images.shape[2:]).softmax(1)
-            for logits in (step.source_logits, step.target_logits)
+            resized(found.logits[self.head], step.source_images.shape[2:]).softmax(1)
+            for found in (step.source, step.target)
         )
-        fixed = {name: weight.detach() for name, weight in self.critic.named_parameters()}
-        fooled = functional_call(self.critic, fixed, target)
         judged = self.critic(source.detach()), self.critic(target.detach())
-        critic_loss = (bce(judged[0], _SOURCE) + bce(judged[1], _TARGET)) / 2
+        losses = self.target_losses(apply_frozen(self.critic, target), judged[1], step)
         name = self.head.removesuffix('_head')
         return {
-            f'{name}.loss_adversarial': self.weight * bce(fooled, _SOURCE),
-            f'{name}.loss_critic': critic_loss,
+            f'{name}.loss_adversarial': losses[0],
+            f'{name}.loss_critic': (bce(judged[0], _SOURCE) + losses[1]) / 2,
         }
+
+    def target_losses(
+        self, fooled: Tensor, judged: Tensor, step: 'AdaptationStep'
+    ) -> tuple[Tensor, Tensor]:
+        """Return L_adv of D's outputs ``fooled``, and BCE(D(p_t), 1) of its outputs ``judged``."""
+        return self.weight * bce(fooled, _SOURCE), bce(judged, _TARGET)
+
+
+def apply_frozen(critic: nn.Module, given: Tensor) -> Tensor:
+    """Apply a critic with a gradient for its input only, not for its weights."""
+    fixed = {name: weight.detach() for name, weight in critic.named_parameters()}
+    return functional_call(critic, fixed, given)
 
 
 def resized(logits: Tensor, size: torch.Size) -> Tensor:
@@ -79,9 +90,12 @@ def resized(logits: Tensor, size: torch.Size) -> Tensor:
     return F.interpolate(logits, size=size, mode='bilinear', align_corners=False)
 
 
-def bce(logits: Tensor, label: float) -> Tensor:
-    """Return the binary cross-entropy of logits, all with the same label."""
-    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
+def bce(logits: Tensor, label: float, weights: Tensor | float = 1.0) -> Tensor:
+    """Return the weighted mean of the binary cross-entropy of logits, all with the same label."""
+    labels = torch.full_like(logits, label)
+    # Not as an argument of the function, which would give the weights no gradient.
+    values = F.binary_cross_entropy_with_logits(logits, labels, reduction='none')
+    return (weights * values).mean()
 
 
 @MODELS.register_module()

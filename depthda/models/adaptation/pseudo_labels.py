@@ -4,6 +4,8 @@ A rule returns labels (N, H, W) and weights of the same shape. Losses skip pixel
 ``IGNORED``.
 """
 
+from collections.abc import Sequence
+
 import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
@@ -29,18 +31,6 @@ def confident_share(
     return labels, share.expand(labels.shape)
 
 
-def class_portion(probabilities: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor]:
-    r"""Choose the class with the largest ratio of probability to threshold (CBST).
-
-    .. math:: \hat y = \arg\max_c p_c / \theta_c \quad \text{where}
-        \quad \max_c p_c / \theta_c \ge 1
-
-    Pixels whose largest ratio is below 1 are ignored. All weights are 1.
-    """
-    highest, labels = (probabilities / thresholds.view(1, -1, 1, 1)).max(1)
-    return labels.masked_fill(highest < 1, IGNORED), torch.ones_like(highest)
-
-
 @MODELS.register_module()
 class ConfidentShare(nn.Module):
     """Label every pixel; the weight of all pixels is the share of confident pixels.
@@ -63,6 +53,69 @@ class ConfidentShare(nn.Module):
 
 
 @MODELS.register_module()
+class Threshold(nn.Module):
+    """Label the pixels whose highest probability exceeds a threshold; all weights are equal.
+
+    Args:
+        threshold: The lowest probability of a label.
+        ramp: Iterations after ``begin`` in which the weights rise from 0 to 1.
+        begin: The warm-up of ``DomainAdaptation``.
+    """
+
+    def __init__(self, threshold: float = 0.9, ramp: int = 0, begin: int = 0) -> None:
+        super().__init__()
+        if not 0 <= threshold < 1:
+            raise UserError(f'threshold={threshold} of Threshold must be in [0, 1).')
+        self.threshold = threshold
+        self.ramp = ramp
+        self.begin = begin
+        self.weight = 1.0
+
+    def update(self, segmentor: nn.Module, iteration: int) -> None:
+        """Set the weight of this iteration."""
+        self.weight = min((iteration - self.begin) / self.ramp, 1.0) if self.ramp else 1.0
+
+    def forward(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
+        highest, labels = probabilities.max(1)
+        labels = labels.masked_fill(highest <= self.threshold, IGNORED)
+        return labels, torch.full_like(highest, self.weight)
+
+
+@MODELS.register_module()
+class ClassWeighted(ConfidentShare):
+    r"""Multiply the weights of ``ConfidentShare`` by a weight for the class and for confidence.
+
+    .. math:: w = q \, \begin{cases} \omega_{\hat y} & \max_c p_c \ge \rho \\
+        \tfrac 1 2 & \text{otherwise} \end{cases}
+
+    q is the weight of ``ConfidentShare``. Citation: Q. Zhao et al. (ST-DASegNet), JAG 127, 2024.
+
+    Args:
+        class_weights: ω, one weight per class.
+        sure: ρ.
+        **kwargs: Passed to ``ConfidentShare``, whose threshold is 0.975 in the paper.
+    """
+
+    def __init__(self, class_weights: Sequence[float], sure: float = 0.8, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.sure = sure
+        self.register_buffer('class_weights', torch.tensor(class_weights), persistent=False)
+
+    def follow(self, segmentor: nn.Module) -> None:
+        """Refuse weights that do not match the classes."""
+        if len(self.class_weights) != segmentor.num_classes:
+            raise UserError(
+                f'ClassWeighted: class_weights has {len(self.class_weights)} values, but the model '
+                f'has {segmentor.num_classes} classes: give one per class.'
+            )
+
+    def forward(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
+        labels, share = super().forward(probabilities)
+        is_sure = probabilities.amax(1) >= self.sure
+        return labels, share * torch.where(is_sure, self.class_weights[labels], 0.5)
+
+
+@MODELS.register_module()
 class DepthAgreement(ConfidentShare):
     r"""Multiply the weights of ``ConfidentShare`` by the agreement of two teacher predictions.
 
@@ -78,54 +131,3 @@ class DepthAgreement(ConfidentShare):
     def forward(self, probabilities: Tensor, without_depth: Tensor) -> tuple[Tensor, Tensor]:
         labels, share = super().forward(probabilities)
         return labels, share * (1 - (probabilities - without_depth).abs().sum(1) / 2)
-
-
-_BINS = 4096  # of the histograms of probabilities from 0 to 1
-
-
-@MODELS.register_module()
-class ClassPortion(nn.Module):
-    r"""Label by p_c / θ_c, where θ_c keeps the portion p of the pixels predicted as class c.
-
-    .. math:: n_c = |\{x : \hat y = c\}|, \qquad
-        \theta_c = \text{the } \lfloor p \, n_c \rfloor\text{-th largest } \max_k p_k
-        \text{ among them}
-
-    ``ClassThresholdHook`` computes the thresholds from the complete target dataset each time the
-    teacher is refreshed. A class that is never predicted has the threshold 1. Citation: Y. Zou et
-    al., "Unsupervised Domain Adaptation for Semantic Segmentation via Class-Balanced
-    Self-Training" (CBST), ECCV 2018.
-
-    Args:
-        portion: p, the share of each predicted class whose pixels keep their label.
-    """
-
-    def __init__(self, portion: float = 0.5) -> None:
-        super().__init__()
-        if not 0 < portion <= 1:
-            raise UserError(f'portion={portion} of ClassPortion must be above 0 and at most 1.')
-        self.portion = portion
-
-    def follow(self, segmentor: nn.Module) -> None:
-        """Register one threshold per class; all start at 1."""
-        self.register_buffer('thresholds', torch.ones(segmentor.num_classes))
-
-    def forward(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
-        return class_portion(probabilities, self.thresholds)
-
-    def histogram(self, probabilities: Tensor) -> Tensor:
-        """Return a histogram ``[K, bins]`` of the highest probabilities, by predicted class."""
-        highest, labels = probabilities.max(1)
-        bins = (highest * _BINS).long().clamp(max=_BINS - 1)
-        classes = len(self.thresholds)
-        return torch.bincount((labels * _BINS + bins).flatten(), minlength=classes * _BINS).view(
-            classes, _BINS
-        )
-
-    def set_thresholds(self, counts: Tensor) -> None:
-        """Set each θ to the lower edge of its bin, from counts ``[K, bins]``."""
-        kept = (self.portion * counts.sum(1)).floor().clamp(min=1)
-        from_above = counts.flip(1).cumsum(1)
-        bins_above = (from_above < kept[:, None]).sum(1)
-        edges = (_BINS - 1 - bins_above).to(self.thresholds) / _BINS
-        self.thresholds.copy_(torch.where(counts.sum(1) > 0, edges, torch.ones_like(edges)))

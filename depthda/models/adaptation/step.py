@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from depthda.errors import UserError
 from depthda.models.adaptation.class_mix import LabelledImages
 from depthda.models.adaptation.draws import SampleDraws
-from depthda.models.adaptation.heads import heads, pixel_weights, recorded_logits
+from depthda.models.adaptation.heads import heads, pixel_weights
 from depthda.models.adaptation.pseudo_labels import IGNORED
+from depthda.models.adaptation.recorded_pass import RecordedPass, recorded_pass
+from depthda.models.features import PairedFeatures
 
 if TYPE_CHECKING:
     from depthda.models.adaptation.domain_adaptation import DomainAdaptation
@@ -60,36 +62,48 @@ class AdaptationStep:
         """The number of optical bands."""
         return len(self.segmentor.data_preprocessor.mean)
 
-    @cached_property
-    def _source_pass(self) -> tuple[dict[str, Tensor], Any, dict[str, Tensor]]:
-        features = []
-        hook = self.segmentor.backbone.register_forward_hook(
-            lambda module, inputs, output: features.append(output)
-        )
-        with hook, recorded_logits(self.segmentor) as logits:
-            losses = self.segmentor.loss(self.source_images, self.source_samples)
-        return losses, features[0], logits
-
     @property
+    def is_warm_up(self) -> bool:
+        return self.iteration < self.model.warm_up
+
+    @cached_property
+    def _encoded(self) -> tuple[Any, Any]:
+        """Encoder features of source and target, computed in one batch if the norms need that."""
+        if not self.model.is_joint:
+            return None, None
+        both = self.segmentor.backbone(torch.cat([self.source_images, self.target_images]))
+        count = len(self.source_images)
+        return _rows(both, slice(count)), _rows(both, slice(count, None))
+
+    @cached_property
     def source_losses(self) -> dict[str, Tensor]:
         """The segmentor's own losses on the source."""
-        return self._source_pass[0]
+        with recorded_pass(self.segmentor, self._encoded[0]) as self._source:
+            return self.segmentor.loss(self.source_images, self.source_samples)
 
     @property
-    def source_features(self) -> Any:
-        """The features of the source images, as the encoder returns them, with gradients."""
-        return self._source_pass[1]
-
-    @property
-    def source_logits(self) -> dict[str, Tensor]:
-        """The logits of each head on the source, by the name of the head."""
-        return self._source_pass[2]
+    def source(self) -> RecordedPass:
+        """Features and logits of the source images."""
+        self.source_losses  # noqa: B018
+        return self._source
 
     @cached_property
-    def target_logits(self) -> dict[str, Tensor]:
-        """The logits of each head on the target, by the name of the head, with gradients."""
-        features = self.segmentor.extract_feat(self.target_images)
-        return {name: head(features) for name, head in heads(self.segmentor).items()}
+    def target(self) -> RecordedPass:
+        """Features and logits of the target images, without augmentation."""
+        with recorded_pass(self.segmentor, self._encoded[1]) as record:
+            features = self.segmentor.extract_feat(self.target_images)
+            for name, head in heads(self.segmentor).items():
+                if '.' not in name:  # a head computes its copies
+                    head(features)
+        return record
+
+    def self_training_losses(self, weight: float) -> dict[str, Tensor]:
+        """Return the losses on the mixed images; plain target images do not need another pass."""
+        with recorded_pass(self.segmentor) as record:
+            losses = self.losses(*self.mixed, weight)
+        if self.mixed.images is self.target_images:
+            self.target = record
+        return losses
 
     @cached_property
     def pseudo_labels(self) -> tuple[Tensor, Tensor]:
@@ -144,6 +158,14 @@ class AdaptationStep:
         with pixel_weights(self.segmentor, weights):
             losses = self.segmentor.loss(images, samples)
         return weighted(losses, weight)
+
+
+def _rows(features: Any, rows: slice) -> Any:
+    """Take some images out of the features of an encoder."""
+    if isinstance(features, Tensor):
+        return features[rows]
+    parts = [_rows(part, rows) for part in features]
+    return PairedFeatures(*parts) if isinstance(features, PairedFeatures) else tuple(parts)
 
 
 def unpadded(sample: SegDataSample, size: Sequence[int]) -> tuple[int, int]:

@@ -17,15 +17,19 @@ class DeepLabV2Head(BaseDecodeHead):
 
     Args:
         dilations: Dilations of the convolutions.
+        temperature: The logits are divided by this; FADA uses 1.8.
         **kwargs: Passed to mmseg's ``BaseDecodeHead``.
     """
 
-    def __init__(self, dilations: Sequence[int] = (6, 12, 18, 24), **kwargs) -> None:
+    def __init__(
+        self, dilations: Sequence[int] = (6, 12, 18, 24), temperature: float = 1.0, **kwargs
+    ) -> None:
         # The convolutions return logits, so there are no hidden channels and no dropout after them.
         kwargs = dict(channels=1, dropout_ratio=0.0) | kwargs
         kwargs.setdefault('init_cfg', dict(type='Normal', layer='Conv2d', std=0.01))
         super().__init__(**kwargs)
         del self.conv_seg
+        self.temperature = temperature
         self.branches = nn.ModuleList(
             nn.Conv2d(self.in_channels, self.out_channels, 3, padding=rate, dilation=rate)
             for rate in dilations
@@ -34,7 +38,7 @@ class DeepLabV2Head(BaseDecodeHead):
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Return the logits at the size of the feature map."""
         features = self._transform_inputs(inputs)
-        return sum(branch(features) for branch in self.branches)
+        return sum(branch(features) for branch in self.branches) / self.temperature
 
 
 @MODELS.register_module()

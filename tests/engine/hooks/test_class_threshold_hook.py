@@ -10,7 +10,7 @@ from torch import nn
 from depthda.engine.hooks import collapse_hook
 from depthda.engine.hooks.collapse_hook import ClassThresholdHook
 from depthda.errors import UserError
-from depthda.models.adaptation.pseudo_labels import ClassPortion
+from depthda.models.adaptation.class_thresholds import ClassPortion
 from depthda.randomness import derive_seed
 
 CLASSES, SIDE = 3, 8

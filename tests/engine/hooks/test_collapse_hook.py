@@ -11,7 +11,8 @@ from depthda.engine.hooks import collapse_hook
 from depthda.engine.hooks.collapse_hook import ClassThresholdHook, CollapseHook
 from depthda.engine.hooks.non_finite_hook import NonFiniteHook
 from depthda.engine.launch import add_needed_hooks
-from depthda.models.adaptation.pseudo_labels import ClassPortion, ConfidentShare
+from depthda.models.adaptation.class_thresholds import ClassPortion
+from depthda.models.adaptation.pseudo_labels import ConfidentShare
 
 NAMES = ('grass', 'road', 'pond')
 

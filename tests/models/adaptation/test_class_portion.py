@@ -8,8 +8,8 @@ import torch
 from tiny_adaptation import adapted, losses_of, pair
 
 from depthda.errors import UserError
+from depthda.models.adaptation.class_thresholds import ClassPortion
 from depthda.models.adaptation.ema_teacher import SnapshotTeacher
-from depthda.models.adaptation.pseudo_labels import ClassPortion
 
 CLASSES = 4
 

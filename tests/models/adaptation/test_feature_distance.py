@@ -43,7 +43,7 @@ def make_step(encoder, iteration=0, depth=False):
     return SimpleNamespace(
         iteration=iteration,
         segmentor=SimpleNamespace(backbone=backbone),
-        source_features=features,
+        source=SimpleNamespace(encoded=features),
         source_images=images,
         source_labels=labels,
         num_classes=CLASSES,
@@ -59,7 +59,7 @@ def term_for(step, **settings):
 
 def loop(step, initial, classes, majority):
     """Return the mean distance of the positions that show enough of one class."""
-    features = step.source_features
+    features = step.source.encoded
     features = features.rgb if isinstance(features, PairedFeatures) else features
     distances = []
     for image in range(2):

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from depthda.errors import UserError
-from depthda.models.adaptation.pseudo_labels import ConfidentShare, class_portion, confident_share
+from depthda.models.adaptation.class_thresholds import class_portion
+from depthda.models.adaptation.pseudo_labels import ConfidentShare, confident_share
 
 CLASSES, SIDE = 3, 4
 

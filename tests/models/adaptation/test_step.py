@@ -8,7 +8,8 @@ from mmengine.structures import PixelData
 from tiny_adaptation import adapted, gradients, pair, segmentor
 
 from depthda.errors import UserError
-from depthda.models.adaptation.heads import heads, recorded_logits
+from depthda.models.adaptation.heads import heads
+from depthda.models.adaptation.recorded_pass import recorded_pass
 from depthda.models.adaptation.step import AdaptationStep, weighted
 from depthda.models.features import PairedFeatures
 
@@ -25,7 +26,7 @@ def data_of(data):
 def test_features_logits_and_losses_of_the_source_come_from_one_pass():
     model, batch = adapted(dropout=0.0), pair()
     plain, step = copy.deepcopy(model.segmentor), step_of(model, batch)
-    logits, features, losses = step.source_logits, step.source_features, step.source_losses
+    logits, features, losses = step.source.logits, step.source.encoded, step.source_losses
     expected = plain.backbone(step.source_images)
     assert all(map(torch.equal, features, expected))
     assert logits.keys() == {'decode_head', 'auxiliary_head'}
@@ -51,18 +52,18 @@ def test_the_logits_of_a_refined_head_are_the_refined_ones(tiny_model):
     torch.nn.init.normal_(head.residual.weight)
     head.head.dropout = torch.nn.Identity()
     plain, step = copy.deepcopy(model.segmentor), step_of(model, pair(size=64, channels=4))
-    assert isinstance(step.source_features, PairedFeatures)
+    assert isinstance(step.source.encoded, PairedFeatures)
     features = plain.extract_feat(step.source_images)
     expected = plain.decode_head(features)
     assert not torch.allclose(expected, plain.decode_head.head(features), atol=1e-2)
-    torch.testing.assert_close(step.source_logits['decode_head'], expected)
+    torch.testing.assert_close(step.source.logits['decode_head'], expected)
 
 
 def test_heads_are_restored_even_after_an_exception():
     model = adapted()
     for head in heads(model.segmentor).values():
         assert 'forward' not in vars(head)
-    with pytest.raises(ZeroDivisionError), recorded_logits(model.segmentor):
+    with pytest.raises(ZeroDivisionError), recorded_pass(model.segmentor):
         raise ZeroDivisionError
     for head in heads(model.segmentor).values():
         assert 'forward' not in vars(head)

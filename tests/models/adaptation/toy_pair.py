@@ -16,6 +16,7 @@ from functools import cache
 
 import numpy as np
 import torch
+from mmcv.cnn import build_norm_layer
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.model import BaseModule
 from mmengine.registry import init_default_scope
@@ -32,7 +33,12 @@ TURN, BRIGHTER = math.radians(58), 1.15
 ITERATIONS, WARM_UP, RATE, CRITIC_RATE = 480, 300, 3e-3, 1e-3
 
 GUIDED = 'depth-guided self-training'
-METHODS = ('DAFormer', 'MIC', 'AdaptSegNet', 'CBST', GUIDED)
+TWINS = ('CLAN', 'DCA')  # methods on a network of two heads
+NORMS = ('TransNorm', 'batch norm that sees the target')
+METHODS = (
+    *('DAFormer', 'MIC', 'AdaptSegNet', 'CBST', 'FADA', 'IAST', 'PyCDA', *TWINS, 'ST-DASegNet'),
+    *('TransNorm', GUIDED),
+)
 JITTER = dict(type='StrongAugmentation', jitter=0.8, strength=0.2, blur=0.2)
 TEACHER = dict(type='EMATeacher', momentum=0.98)
 DAFORMER = dict(
@@ -52,7 +58,49 @@ DEPTH_GUIDED = dict(
     augmentation=[JITTER, dict(type='DepthDropout', prob=0.5)],
 )
 MASKED = dict(type='MaskedConsistency', block=4, ratio=0.3)
-ADVERSARY = dict(type='OutputAdversary', critic=dict(type='OutputCritic', channels=(16, 32)))
+CRITIC = dict(type='OutputCritic', channels=(16, 32))
+ADVERSARY = dict(type='OutputAdversary', critic=CRITIC)
+SNAPSHOT = dict(type='SnapshotTeacher', every=50)
+
+
+def others(weight):
+    """Return the parts of further methods; ``weight`` multiplies their own weights."""
+    start, length = dict(start=WARM_UP), dict(iterations=2 * ITERATIONS)
+    clan = dict(type='CategoryAdversary', critic=CRITIC, weight=0.01 * weight, **start, **length)
+    apart = dict(type='WeightDivergence', weight=0.02 * weight, **length)
+    features = dict(type='ClassCritic', in_channels=16, channels=(16,))
+    fada = dict(type='ClasswiseAdversary', critic=features, weight=0.01 * weight)
+    sharpened = dict(type='ConfidenceRegularization', entropy=3.0 * weight, divergence=0.1 * weight)
+    boxes = dict(type='BoxLabels', threshold=0.5, weight=0.5 * weight)
+    aligned = dict(type='CovarianceAlignment', background=None, weight=0.5 * weight)
+    style = dict(type='StyleCritic', in_channels=16, channels=(16, 16))
+    styles = [
+        dict(type='StyleAdversary', style=side, critic=style, weight=0.005 * weight)
+        for side in ('source', 'target')
+    ]
+    labelled = dict(pseudo_weight=weight)
+    return {
+        'CLAN': dict(terms=[clan, apart]),
+        'FADA': dict(terms=[fada]),
+        'IAST': dict(
+            teacher=SNAPSHOT,
+            pseudo=dict(type='InstanceAdaptive', every=50),
+            terms=[sharpened],
+            **labelled,
+        ),
+        'PyCDA': dict(terms=[boxes, dict(type='ClassPrior', weight=weight)]),
+        'DCA': dict(
+            teacher=SNAPSHOT, pseudo=dict(type='RelativePeak'), terms=[aligned], **labelled
+        ),
+        'ST-DASegNet': dict(
+            teacher=dict(type='HeadTeacher', momentum=0.98),
+            pseudo=dict(type='ClassWeighted', class_weights=[1.0] * CLASSES, threshold=0.9),
+            terms=styles,
+            pseudo_weight=0.25 * weight,
+        ),
+        'TransNorm': dict(terms=[ADVERSARY | dict(weight=0.01 * weight)]),
+        'batch norm that sees the target': dict(terms=[ADVERSARY | dict(weight=0.0)]),
+    }
 
 
 def parts(method, weight):
@@ -66,6 +114,7 @@ def parts(method, weight):
         'CBST': CBST | dict(pseudo_weight=weight),
         GUIDED: DEPTH_GUIDED
         | dict(pseudo_weight=weight, terms=[masked | dict(depth='complement')]),
+        **others(weight),
     }[method]
 
 
@@ -73,13 +122,14 @@ def parts(method, weight):
 class ToyEncoder(BaseModule):
     """Four convolutions with group norm, at the resolution of the image; NaN counts as 0."""
 
-    def __init__(self, bands, channels=16):
+    def __init__(self, bands, channels=16, norm=None):
         super().__init__()
+        norm = norm or dict(type='GN', num_groups=4)
         layers = []
         for before, dilation in ((bands, 1), (channels, 1), (channels, 2), (channels, 4)):
             layers += [
                 nn.Conv2d(before, channels, 3, padding=dilation, dilation=dilation),
-                nn.GroupNorm(4, channels),
+                build_norm_layer(norm, channels)[1],
                 nn.ReLU(),
             ]
         self.layers = nn.Sequential(*layers)
@@ -88,7 +138,8 @@ class ToyEncoder(BaseModule):
         return (self.layers(images.nan_to_num(0)),)
 
 
-def segmentor(depth):
+def segmentor(depth, method=None):
+    backbone = dict(type='ToyEncoder', bands=3 + depth)
     head = dict(
         type='FCNHead',
         in_channels=16,
@@ -103,10 +154,21 @@ def segmentor(depth):
         init_cfg=dict(type='Normal', std=0.1, override=dict(name='conv_seg')),
         loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
     )
+    neck = None
+    if method in TWINS:
+        head = dict(type='TwinHead', head=head)
+    elif method == 'ST-DASegNet':
+        backbone = dict(type='TwoStyleBackbone', encoder=backbone)
+        neck = dict(type='StyleSelection', in_channels=[16])
+        head = dict(type='StyleHeads', head=head | dict(in_channels=18))
+    elif method in NORMS:
+        norm = dict(type='TransNorm' if method == 'TransNorm' else 'BN')
+        backbone['norm'] = norm
     return dict(
         type='DepthGuidedEncoderDecoder',
         data_preprocessor=dict(type='RGBDDataPreprocessor', mean=[GREY] * 3, std=[40] * 3),
-        backbone=dict(type='ToyEncoder', bands=3 + depth),
+        backbone=backbone,
+        neck=neck,
         decode_head=head,
         train_cfg=dict(),
         test_cfg=dict(mode='whole'),
@@ -145,7 +207,8 @@ def run(method, seed, weight=1, depth=False):
     The weights are those of the last iteration.
     """
     torch.manual_seed(seed)
-    config = dict(segmentor=segmentor(depth), warm_up=WARM_UP, **parts(method, weight))
+    network = segmentor(depth, method)
+    config = dict(segmentor=network, warm_up=WARM_UP, **parts(method, weight))
     model = MODELS.build(dict(type='DomainAdaptation', **config))
     torch.manual_seed(seed)  # the same weights of the segmentor, whether or not there is a critic
     model.init_weights()
