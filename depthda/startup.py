@@ -1,7 +1,8 @@
 """Run on ``import depthda``: check the environment, and patch other libraries.
 
-A library is patched when it is imported, or immediately if it was imported before depthda. So the order of imports does not matter, and a command that only prints its help does not
-have to import torch.
+A library is patched when it is imported, or immediately if it was imported before depthda. So the
+order of imports does not matter, and a command that only prints its help does not have to import
+torch.
 """
 
 import io
@@ -73,7 +74,7 @@ def _use_image_loader_of_depthda(load: Load) -> None:
 
 
 def _import_without_messages(load: Load) -> None:
-    """Import a module, but hide its messages about an optional service and unneeded compiled ops."""
+    """Import a module; hide its messages about an optional service and unneeded compiled ops."""
     with redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter('ignore', UserWarning)
         load()

@@ -93,7 +93,7 @@ def _polygons(
 
 
 def simplified(ring: Ring, distance: float) -> Ring:
-    """Return a ring (in pixels) with fewer corners; removed corners are within ``distance`` of it."""
+    """Return a ring (in pixels) with fewer corners; those removed are within ``distance`` of it."""
     points = np.array(ring[:-1], np.float32)[:, None]
     kept = cv2.approxPolyDP(points, distance, closed=True)[:, 0]
     if len(kept) < 3:

@@ -164,7 +164,12 @@ def _check_settings(out: Path, settings: FolderSettings, workers: int) -> None:
     needs = (
         ('--labels', labels, '--classes', cut.classes),
         ('--label-suffix', settings.label_suffix, '--labels', labels),
-        ('--class-field', cut.class_field, '--labels FILE.gpkg', labels and is_polygon_file(labels)),
+        (
+            '--class-field',
+            cut.class_field,
+            '--labels FILE.gpkg',
+            labels and is_polygon_file(labels),
+        ),
         (
             '--labels with polygons',
             labels and is_polygon_file(labels),

@@ -182,7 +182,7 @@ class Download:
         layout = self.layout
         bands_in = {kind: _RGB}
         if 'rgbir' in layout.kinds and kind in layout.bands:
-            # RGBIR files contain these bands too. A file with only these bands replaces one of them.
+            # RGBIR files contain these bands too. A file with only these bands is preferred.
             bands_in = {'rgbir': _IN_RGBIR[kind], kind: _RGB}
         by_area: dict[str, ProductFile] = {}
         for file_kind, bands in bands_in.items():

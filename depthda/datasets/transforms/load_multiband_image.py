@@ -16,8 +16,8 @@ class LoadMultibandImage(RGBDTransform):
 
     Use it instead of ``LoadImageFromFile`` for images that do not have three bands of 8 bits. The
     backends of mmcv read them wrongly: OpenCV multiplies the colours of a TIFF by its fourth band
-    if that is tagged as alpha (as usual), or returns only the first band. Pillow drops the fourth
-    band. tifffile returns R, G, B.
+    if that band is tagged as alpha, as is common, or returns only the first band. Pillow drops the fourth
+    band, and tifffile returns the bands in the order R, G, B.
     """
 
     # Convert the array to float32, as in LoadImageFromFile. There is no other argument, because

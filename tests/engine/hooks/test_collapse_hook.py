@@ -44,7 +44,8 @@ def test_consecutive_batches_of_one_class_are_reported_once(monkeypatch):
     (message,) = warnings(monkeypatch, [MIXED] * 3 + [ALL] * 9)
     assert message.startswith(
         'iteration 8: the teacher has collapsed. In 5 consecutive checks '
-        '(one batch per logging interval), it labelled nearly all target pixels as pond: lower the learning rate'
+        '(one batch per logging interval), it labelled nearly all target '
+        'pixels as pond: lower the learning rate'
     )
 
 
