@@ -93,8 +93,8 @@ def test_a_file_that_disappears_under_a_run_is_one_sentence(tmp_path):
     run.begun = True
     for kind in (None, FileNotFoundError):
         assert refusal(read, work_dir, kind) == (
-            f'{gone} was removed while the run needed it: put it back, and add --resume if the '
-            'run was a training.'
+            f'{gone} was removed while the run needed it: put it back, and add --resume if it '
+            'was a training run.'
         )
     for folder in (gone, gone.parent):
         assert refusal(read, folder) == (

@@ -20,8 +20,9 @@ _SUFFIXES = ('.png', '.tif', '.tiff', '.jpg', '.jpeg')
 class TargetStyle(RGBDTransform):
     """Give the optical bands the style of a random image in a folder; keep labels and depth.
 
-    Use this transform for training, after the image is loaded and before it is packed. Put it before
-    a crop, because the style of a complete image is wanted. No label of the target is read.
+    Use this transform for training, after the image is loaded and before it is packed. It should
+    precede a crop, because the target images are not cropped.
+    No label of the target is read.
     """
 
     takes_style = True  # checkpoints and scores record the folder of such a transform
