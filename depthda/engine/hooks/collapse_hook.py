@@ -56,9 +56,9 @@ class CollapseHook(Hook):
             classes = runner.train_dataloader.dataset.metainfo['classes']
             warn(
                 f'iteration {runner.iter + 1}: the teacher has collapsed. In {self.patience} '
-                'consecutive checks (one batch per logging interval), it labelled nearly all target '
-                f'pixels as {classes[largest]}: lower the learning rate, start the adaptation later '
-                '(warm_up), or start from a checkpoint trained on the source (load_from).'
+                'consecutive checks (one batch per logging interval), it labelled nearly all '
+                f'target pixels as {classes[largest]}: lower the learning rate, start the adaptation '
+                'later (warm_up), or start from a checkpoint trained on the source (load_from).'
             )
 
 
