@@ -58,7 +58,8 @@ class CollapseHook(Hook):
                 f'iteration {runner.iter + 1}: the teacher has collapsed. In {self.patience} '
                 'consecutive checks (one batch per logging interval), it labelled nearly all '
                 f'target pixels as {classes[largest]}: lower the learning rate, start '
-                'the adaptation later (warm_up), or start from a checkpoint trained on the source (load_from).'
+                'the adaptation later (warm_up), or start from a checkpoint trained on the source '
+                '(load_from).'
             )
 
 
