@@ -1,4 +1,4 @@
-"""Join the processes that a launcher has started, so that they share one run."""
+"""Connect the processes that a launcher has started, so that they share one run."""
 
 import datetime
 import os
@@ -28,7 +28,7 @@ _STARTERS = {
 
 
 def check_launcher(launcher: str) -> None:
-    """Raise a ``UserError`` if ``--launcher`` does not match how this process was started."""
+    """Raise a ``UserError`` if this process was not started as ``--launcher`` states."""
     if launcher == 'none':
         if _number('WORLD_SIZE') > 1:
             _refuse('WORLD_SIZE', 'pytorch')
@@ -45,12 +45,12 @@ def check_launcher(launcher: str) -> None:
 
 
 def is_first_process(launcher: str) -> bool:
-    """Return whether this process has rank 0; works before the processes are joined."""
+    """Return whether this process has rank 0; works before the processes are connected."""
     return launcher == 'none' or os.environ[_RANK[launcher]] == '0'
 
 
-def start_processes(launcher: str) -> None:
-    """Join the processes of a command that does not use mmengine's ``Runner``."""
+def init_processes(launcher: str) -> None:
+    """Initialise the process group of a command that does not use mmengine's ``Runner``."""
     check_launcher(launcher)
     if launcher == 'none' or torch.distributed.is_initialized():
         return
@@ -84,7 +84,7 @@ _TIMEOUT = datetime.timedelta(days=7)
 
 @dataclass(frozen=True)
 class Shard:
-    """The share of the items of one process: every ``size``-th item, starting at ``rank``."""
+    """One process's share of the items: every ``size``-th item, starting with item ``rank``."""
 
     rank: int = 0
     size: int = 1

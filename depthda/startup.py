@@ -1,8 +1,8 @@
-"""Run on ``import depthda``: check the environment, and adapt other libraries.
+"""Run on ``import depthda``: check the environment, and patch other libraries.
 
-A library is adapted when it is imported, however late, or at once if it was imported before
-depthda. So the order of imports does not matter, and a command that only prints its help does not
-have to import torch.
+A library is patched when it is imported, or immediately if it was imported before depthda. So the
+order of imports does not matter, and a command that only prints its help does not have to import
+torch.
 """
 
 import io
@@ -21,20 +21,20 @@ _YAPF_TIMEOUT_S = 5.0
 
 
 def prepare() -> None:
-    """Check the environment, and adapt libraries now or when they are imported."""
+    """Check the environment, and patch libraries now or when they are imported."""
     check_dependencies()
-    for name, around in _AROUND.items():
+    for name, wrapper in _IMPORT_WRAPPERS.items():
         if name in sys.modules:
-            around(lambda: None)
+            wrapper(lambda: None)
     sys.meta_path.insert(0, _Watch)
 
 
 class _Watch:
-    """An import hook that executes each module in ``_AROUND`` through the function given there."""
+    """An import hook that executes each module in ``_IMPORT_WRAPPERS`` through its wrapper."""
 
     @classmethod
     def find_spec(cls, name: str, path=None, target=None) -> ModuleSpec | None:
-        if name not in _AROUND:
+        if name not in _IMPORT_WRAPPERS:
             return None
         others = (finder for finder in sys.meta_path if finder is not cls)
         finders = (finder for finder in others if hasattr(finder, 'find_spec'))
@@ -42,18 +42,18 @@ class _Watch:
         spec = next(filter(None, specs), None)
         if spec is not None:
             execute = spec.loader.exec_module
-            spec.loader.exec_module = lambda module: _AROUND[name](lambda: execute(module))
+            spec.loader.exec_module = lambda module: _IMPORT_WRAPPERS[name](lambda: execute(module))
         return spec
 
 
 def _register_on_first_use(load: Load) -> None:
-    """Make the first use of any registry import :mod:`depthda.register`."""
+    """Let the first use of any registry import :mod:`depthda.register`."""
     load()
     from mmengine.registry import Registry
 
     for registry in vars(sys.modules['mmseg.registry']).values():
         while isinstance(registry, Registry):
-            # depthda.register comes first: it imports mmseg's locations without their messages.
+            # depthda.register is first, because it imports mmseg's modules without their messages.
             registry._locations = ['depthda.register', *registry._locations]
             registry._imported = False
             registry = registry.parent
@@ -66,22 +66,22 @@ def _read_checkpoints_as_data(load: Load) -> None:
     loading.install()
 
 
-def _prepare_images(load: Load) -> None:
+def _use_image_loader_of_depthda(load: Load) -> None:
     load()
     from depthda.inference import images
 
     images.install()
 
 
-def _without_remarks(load: Load) -> None:
-    """Hide a module's messages about an optional service and about compiled ops not needed here."""
+def _import_without_messages(load: Load) -> None:
+    """Import a module; hide its messages about an optional service and unneeded compiled ops."""
     with redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter('ignore', UserWarning)
         load()
 
 
-def _while_others_write_its_cache(load: Load) -> None:
-    """Import yapf, with which mmengine prints configs; try again if its cache is incomplete.
+def _import_yapf(load: Load) -> None:
+    """Import yapf, which formats configs for mmengine; try again while its cache is incomplete.
 
     yapf caches its grammar in the user's home. It creates a file under its final name before it
     writes the content, so if two processes use yapf for the first time, one may read an empty file.
@@ -99,11 +99,11 @@ def _while_others_write_its_cache(load: Load) -> None:
             time.sleep(0.05)
 
 
-_AROUND: dict[str, Callable[[Load], None]] = {
+_IMPORT_WRAPPERS: dict[str, Callable[[Load], None]] = {
     'mmseg.registry': _register_on_first_use,
     'mmengine.runner.checkpoint': _read_checkpoints_as_data,
-    'mmseg.apis.inference': _prepare_images,
-    'mmseg.datasets': _without_remarks,
-    'mmcv.cnn.bricks.transformer': _without_remarks,
-    'yapf': _while_others_write_its_cache,
+    'mmseg.apis.inference': _use_image_loader_of_depthda,
+    'mmseg.datasets': _import_without_messages,
+    'mmcv.cnn.bricks.transformer': _import_without_messages,
+    'yapf': _import_yapf,
 }

@@ -75,9 +75,17 @@ def folder(sample, tmp_path_factory):
 
 
 def short(short_run: dict) -> list[str]:
-    """Return options that shorten a training to two iterations."""
-    halved = {'train_cfg.max_iters': 2, 'param_scheduler.0.end': 1, 'param_scheduler.1.begin': 1}
-    options = short_run | halved | {'param_scheduler.1.end': 2, 'default_hooks.logger.interval': 1}
+    """Return options that shorten training to two iterations."""
+    two_iterations = {
+        'train_cfg.max_iters': 2,
+        'param_scheduler.0.end': 1,
+        'param_scheduler.1.begin': 1,
+    }
+    options = (
+        short_run
+        | two_iterations
+        | {'param_scheduler.1.end': 2, 'default_hooks.logger.interval': 1}
+    )
     words = [f'{key}={value}' for key, value in options.items() if 'data_root' not in key]
     return ['--cfg-options', *words]
 

@@ -1,4 +1,4 @@
-"""Files of surface models of a few pixels."""
+"""Write surface models of a few pixels."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def write_surface(
 
 
 def hills(seed: int, size: tuple[int, int] = (40, 50), dtype: type = np.float32) -> np.ndarray:
-    """Return heights between 100 and about 130."""
+    """Return heights between 100 and about 125."""
     rng = np.random.default_rng(seed)
     rows, columns = np.indices(size)
     return (100 + rows * 0.3 + columns * 0.1 + rng.uniform(0, 8, size)).astype(dtype)

@@ -11,14 +11,14 @@ columns = [
     dict(key='Kappa', title='Kappa'),
 ]
 
-AUTHORS = 'the paper used the authors’ code; docs/differences.md has what differs here'
+AUTHORS = 'the paper used the authors’ code; docs/differences.md lists the differences'
 
 
 def figures(text):
     return tuple(map(float, text.split()))
 
 
-def comparator(name, title, config, paper, note):
+def baseline(name, title, config, paper, note):
     config = f'configs/baselines/{config}_liuzhou-512x512.py'
     return dict(name=name, title=title, config=config, paper=figures(paper), note=note)
 
@@ -33,21 +33,21 @@ def depthseg(encoder, batch, paper):
 
 
 rows = [
-    comparator(
+    baseline(
         'deeplabv3',
         'DeepLabV3',
         'deeplabv3_r50_1xb8-50e',
         '57.49 54.64 54.96 42.97 79.95 72.33',
         'the paper states neither backbone nor recipe: ResNet-50 and mmseg’s SGD are assumed',
     ),
-    comparator(
+    baseline(
         'st-unet',
         'ST-UNet',
         'st-unet_1xb8-100e',
         '69.97 63.89 63.52 50.57 81.36 74.55',
         AUTHORS,
     ),
-    comparator(
+    baseline(
         'ctcfnet',
         'CTCFNet',
         'ctcfnet_1xb8-200e',

@@ -63,7 +63,7 @@ def _add_outputs(group) -> None:
     add('--stats', action='store_true', help='print the pixels and hectares of each class')
     add('--vector', action='store_true', help='write polygons with class and area as a GeoPackage')
     add('--geojson', action='store_true', help='write the polygons in longitude and latitude')
-    text = 'leave out polygons smaller than this, in square metres'
+    text = 'leave out polygons smaller than this, in square metres (in pixels without a CRS)'
     add('--min-area', type=float, default=0.0, metavar='M2', help=text)
     text = 'simplify polygons: their edges may move by up to this many pixels'
     add('--simplify', type=float, default=0.0, metavar='PX', help=text)

@@ -13,10 +13,13 @@ EXAMPLES = (
 def add_arguments(parser: ArgumentParser) -> None:
     add_config(parser)
     add = parser.add_argument
-    add('checkpoint', help='checkpoint file (.pth) of its training, or its work dir')
+    add(
+        'checkpoint',
+        help='checkpoint (.pth) of a model that was trained with CONFIG, or its work dir',
+    )
     add('--out', required=True, metavar='DIR', help='folder for the new dataset')
     add('--batch-size', type=int, default=4, metavar='N', help='number of tiles at a time')
-    text = 'how several processes were started (torchrun: pytorch); they share the tiles'
+    text = 'how the processes were started (pytorch for torchrun); they share the tiles'
     add_launcher(parser, text=text)
 
 

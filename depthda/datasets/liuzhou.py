@@ -66,6 +66,6 @@ class LiuZhou(RGBDSegDataset):
             split=split,
             **kwargs,
         )
-        # The name must not include the folder of the split, because checks compare it between
-        # splits to find out whether their depth comes from the same source.
+        # Without the folder of the split, because checks compare this name between splits to find
+        # out whether their depth has the same source.
         self.depth = depth

@@ -35,11 +35,11 @@ from depthda.engine.prepare import (
 )
 from depthda.engine.resume import Start, find_start
 from depthda.engine.run_end import (
-    BegunHook,
-    explained_removals,
-    logged_end,
-    logged_errors,
-    removed_on_mistake,
+    FirstIterationHook,
+    explain_removals,
+    log_errors,
+    log_interrupts,
+    remove_outputs_on_mistake,
 )
 from depthda.engine.summary import SummaryHook
 from depthda.errors import UserError
@@ -106,7 +106,7 @@ def _load(
 
 def _train(cfg: Config, start: Start, check: StartCheck) -> Runner:
     check.notes = check_config(cfg, start)
-    with quiet_console(), check.watch(cfg), logged_errors():
+    with quiet_console(), check.watch(cfg), log_errors():
         runner = _build_runner(cfg, start)
         runner.register_hook(check)
         if not check.only:  # the summary would name a check's temporary folder
@@ -116,7 +116,7 @@ def _train(cfg: Config, start: Start, check: StartCheck) -> Runner:
         if start.resumed:
             # Every weight comes from the checkpoint, so the pretrained ones are not loaded.
             model.is_init = True
-        with logged_end(runner), explained_removals(cfg.work_dir, check):
+        with log_interrupts(runner), explain_removals(cfg.work_dir, check):
             runner.train()
     return runner
 
@@ -163,16 +163,16 @@ def test(
     if submission and not out:
         out = os.path.join(cfg.work_dir, 'predictions')
     add_outputs(cfg, tta, out, show_dir, save_depth)
-    start, begun, started = Start(str(checkpoint)), BegunHook(), time.time()
+    start, begun, started = Start(str(checkpoint)), FirstIterationHook(), time.time()
 
-    with quiet_console(), removed_on_mistake(cfg, begun), logged_errors(), build_mistakes(cfg):
+    with quiet_console(), remove_outputs_on_mistake(cfg, begun), log_errors(), build_mistakes(cfg):
         runner = _build_runner(cfg, start, dump=not _holds_training(cfg))
         runner.register_hook(begun)
         dataset = runner.test_loop.dataloader.dataset
         packing = submission and outcome.foresee_zip(config, dataset, out, submission, against)
         notes += [*data_check.data_warnings(cfg), *outcome.other_maps(out, dataset)]
         runner.register_hook(SummaryHook(start, notes))
-        with explained_removals(cfg.work_dir, begun):
+        with explain_removals(cfg.work_dir, begun):
             scores = runner.test()
     metrics = runner.test_loop.evaluator.metrics
     metric = next((item for item in metrics if isinstance(item, SegmentationMetric)), None)

@@ -40,7 +40,7 @@ def apply_overrides(cfg: Config, options: dict[str, Any]) -> None:
                 raise UserError(
                     f"nothing reads '{top}', so adding it would have no effect: leave it out."
                 )
-            uses = [path for path, used in read_nodes(cfg) if used == cfg[top]]
+            uses = [path for path, used in runtime_nodes(cfg) if used == cfg[top]]
             raise UserError(
                 f"overriding '{top}' would have no effect, because the config file has already "
                 f'used its value{describe_uses(uses, "override")}.'
@@ -87,7 +87,7 @@ def _nearest(cfg: Config, node: Any, parts: list[str], depth: int) -> str | None
     siblings = list(node) if isinstance(node, (dict, Config)) else []
     if near := difflib.get_close_matches(parts[depth], siblings, n=1, cutoff=0.75):
         return '.'.join([*parts[:depth], *near])
-    keys = [path for path, _ in read_nodes(cfg)]
+    keys = [path for path, _ in runtime_nodes(cfg)]
     same_name = [path for path in keys if path.rsplit('.', 1)[-1] == parts[-1]]
     near = difflib.get_close_matches('.'.join(parts), same_name or keys, n=1, cutoff=0.3)
     return near[0] if near else None
@@ -130,15 +130,15 @@ def all_nodes(node: Any, path: str = '') -> Iterator[tuple[str, Any]]:
         yield from all_nodes(value, dotted_key)
 
 
-def read_nodes(cfg: Config | dict) -> list[tuple[str, Any]]:
-    """Return (dotted key, value) of everything that is read after parsing."""
+def runtime_nodes(cfg: Config | dict) -> list[tuple[str, Any]]:
+    """Return (dotted key, value) of every node that the program reads after parsing."""
     nodes = all_nodes(cfg)
     return [(path, value) for path, value in nodes if path.split('.')[0] in READ_AFTER_PARSING]
 
 
-def read_dicts(cfg: Config, section: str) -> Iterator[tuple[str, dict]]:
+def runtime_dicts(cfg: Config, section: str) -> Iterator[tuple[str, dict]]:
     """Yield every dict in a section of a config, such as ``'model'``, with its dotted key."""
-    nodes = read_nodes({section: cfg.get(section)})
+    nodes = runtime_nodes({section: cfg.get(section)})
     return ((key, node) for key, node in nodes if isinstance(node, dict))
 
 

@@ -15,7 +15,7 @@ from depthda.engine.checks.renamed import current_path, renamed_bases
 from depthda.engine.checks.value_check import check_top_level
 from depthda.engine.overrides import apply_overrides, as_list, segmentor_config
 from depthda.errors import UserError
-from depthda.processes import check_launcher, start_processes
+from depthda.processes import check_launcher, init_processes
 
 _PARTS = 'PartsOptimWrapperConstructor'
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -50,7 +50,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
 
 
 def load_test_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
-    """Read the config of a test; of a model that adapts to target images, keep the segmentor."""
+    """Read the config of a test. If its model adapts to target images, keep only the segmentor."""
     cfg = load_config(path, options)
     cfg.model = segmentor_config(cfg.model)
     return cfg
@@ -62,7 +62,7 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
     cfg.launcher = launcher
     cfg.work_dir = work_dir or cfg.get('work_dir') or f'work_dirs/{Path(config).stem}'
     check_outputs(cfg, work_dir=cfg.work_dir)
-    _keep_config(Path(config), Path(cfg.work_dir))
+    _refuse_overwriting(Path(config), Path(cfg.work_dir))
     for name in _LOADERS:
         # torch refuses persistent_workers without workers.
         if cfg.get(name) and not cfg[name].get('num_workers'):
@@ -81,15 +81,15 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
         if cfg.get(name):
             cfg[name].pin_memory = False
     if launcher == 'pytorch':
-        # mmengine cannot start a training with several processes on CPUs.
-        start_processes(launcher)
+        # mmengine cannot start training in several processes on CPUs.
+        init_processes(launcher)
         cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel'))
         cfg.model_wrapper_cfg.device_ids = None
         if cfg.get('find_unused_parameters'):
             cfg.model_wrapper_cfg.find_unused_parameters = True
 
 
-def _keep_config(config: Path, work_dir: Path) -> None:
+def _refuse_overwriting(config: Path, work_dir: Path) -> None:
     """Refuse to overwrite the user's config with the complete one that a run writes."""
     dumped = work_dir / config.name
     if not (dumped.is_file() and dumped.samefile(current_path(config))):

@@ -1,4 +1,4 @@
-"""Handle a run that ends early: what it leaves behind, and how a training can continue."""
+"""Handle a run that ends early: what it leaves behind, and how to continue its training."""
 
 import logging
 import re
@@ -17,8 +17,8 @@ from depthda.checkpoints.loading import latest_checkpoint, read_meta
 from depthda.errors import UserError, interrupt_in
 
 
-class BegunHook(Hook):
-    """Record in ``begun`` whether the first iteration is done."""
+class FirstIterationHook(Hook):
+    """Record in ``begun`` whether the first iteration has finished."""
 
     begun = False
 
@@ -29,25 +29,25 @@ class BegunHook(Hook):
 
 
 @contextmanager
-def removed_on_mistake(cfg: Config, run: BegunHook) -> Iterator[None]:
+def remove_outputs_on_mistake(cfg: Config, hook: FirstIterationHook) -> Iterator[None]:
     """Remove what a run wrote if a mistake ended it before its first iteration was done."""
     folder = Path(cfg.work_dir)
     dump = folder / Path(cfg.filename or '.').name
-    before, text = set(folder.glob('*')), dump.read_bytes() if dump.is_file() else None
+    before, content = set(folder.glob('*')), dump.read_bytes() if dump.is_file() else None
     new_folders = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         yield
     except UserError:
-        if not run.begun and is_main_process():
+        if not hook.begun and is_main_process():
             # Another run may have begun in the same folder: remove only what this one wrote.
             handlers = MMLogger.get_current_instance().handlers
             logs = [h.baseFilename for h in handlers if isinstance(h, logging.FileHandler)]
             names = {Path(log).parent.name for log in logs} | {dump.name}
             for path in {folder / name for name in names} & set(folder.glob('*')) - before:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-            if text is not None:
-                # Restore the config of the run that was in the folder before.
-                dump.write_bytes(text)
+            if content is not None:
+                # Restore the config of the earlier run in this folder.
+                dump.write_bytes(content)
             for path in new_folders:
                 if path.is_dir() and not any(path.iterdir()):
                     path.rmdir()
@@ -62,8 +62,8 @@ def last_good_checkpoint(runner) -> str | None:
 
 
 @contextmanager
-def logged_end(runner) -> Iterator[None]:
-    """Log an interrupt of a training, and add to its message what ``--resume`` would do."""
+def log_interrupts(runner) -> Iterator[None]:
+    """Log an interrupt of training, and add to its message what ``--resume`` would do."""
     try:
         yield
     except BaseException as error:  # a library may hide an interrupt in another error
@@ -76,12 +76,12 @@ def logged_end(runner) -> Iterator[None]:
 
 
 @contextmanager
-def explained_removals(work_dir: str, run: BegunHook) -> Iterator[None]:
+def explain_removals(work_dir: str, hook: FirstIterationHook) -> Iterator[None]:
     """Report in one sentence that a file or folder was removed after the run had begun."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
-        if not run.begun:
+        if not hook.begun:
             raise  # the checks at the start explain what is wrong
         # An error in a worker process arrives as text only, without a file name.
         named = re.findall(r"\[Errno \d+\] .*: '(.+)'", str(error))
@@ -89,8 +89,8 @@ def explained_removals(work_dir: str, run: BegunHook) -> Iterator[None]:
         if path.exists():
             raise
         message = (
-            f'{path} was removed while the run needed it: put it back, and add --resume if the run '
-            'was a training.'
+            f'{path} was removed while the run needed it: put it back, and add --resume if it was '
+            'a training run.'
         )
         if Path(work_dir) in (path, *path.parents):
             message = (
@@ -101,7 +101,7 @@ def explained_removals(work_dir: str, run: BegunHook) -> Iterator[None]:
 
 
 @contextmanager
-def logged_errors() -> Iterator[None]:
+def log_errors() -> Iterator[None]:
     """Write an error to the log file: a mistake as one line, a bug with its traceback."""
     try:
         yield

@@ -14,7 +14,7 @@ from depthda.console import quiet_console, warn
 from depthda.engine.checks.build_mistakes import build_mistakes
 from depthda.engine.checks.data_check import check_test_headline
 from depthda.engine.checks.output_check import check_outputs
-from depthda.engine.overrides import as_list, read_dicts
+from depthda.engine.overrides import as_list, runtime_dicts
 from depthda.engine.prepare import load_config, prepare
 from depthda.engine.results import describe_test, write_results
 from depthda.errors import UserError
@@ -89,7 +89,7 @@ class _Samples:
 
     def __init__(self, cfg: Config, dataset: Any, predictions: str | Path) -> None:
         self._infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-        parts = [dict(part) for _, part in read_dicts(cfg, 'test_dataloader')]
+        parts = [dict(part) for _, part in runtime_dicts(cfg, 'test_dataloader')]
         steps = {part['type']: part for part in parts if 'type' in part}
         labelled = all('seg_map_path' in info for info in self._infos)
         if not labelled or 'LoadAnnotations' not in steps:

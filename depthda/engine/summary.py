@@ -11,7 +11,7 @@ from torch import nn
 
 from depthda.console import show, warn
 from depthda.engine.optimizers.autocast_optim_wrapper import AutocastOptimWrapper
-from depthda.engine.overrides import read_nodes
+from depthda.engine.overrides import runtime_nodes
 from depthda.engine.resume import Start
 from depthda.models.tensors import unwrapped
 from depthda.provenance import describe_dataset, device_name
@@ -127,6 +127,6 @@ def _origin(runner, start: Start) -> str:
         partial = runner.cfg.get('load_partial') and isinstance(runner._train_loop, BaseLoop)
         text = f'the weights of {start.checkpoint}'
         return f'{text} that fit the model (see above)' if partial else text
-    nodes = [(key, value) for key, value in read_nodes(runner.cfg) if isinstance(value, str)]
+    nodes = [(key, value) for key, value in runtime_nodes(runner.cfg) if isinstance(value, str)]
     named = {value for key, value in nodes if re.match(r'model\..*(weights|checkpoint)$', key)}
     return f'pretrained {", ".join(sorted(named))}' if named else 'random weights'

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from mmengine.config import Config
 
-from depthda.engine.overrides import read_nodes
+from depthda.engine.overrides import runtime_nodes
 
 NOT_RECORDED = 'not recorded'
 Budget = dict[str, str]
@@ -29,7 +29,7 @@ def read_budget(cfg: Config | None) -> Budget:
         for name, value in wrappers.items()
         if 'optimizer' in value
     ]
-    nodes = read_nodes({'train_dataloader': loader})
+    nodes = runtime_nodes({'train_dataloader': loader})
     sizes = [value for key, value in nodes if key.endswith('.crop_size') and value]
     crops = dict.fromkeys((size, size) if isinstance(size, int) else tuple(size) for size in sizes)
     batch_sizes = [batch_size * wrapper.get('accumulative_counts', 1)] if batch_size else []

@@ -18,7 +18,7 @@ FORMAT = 1
 
 @dataclass
 class ExportedModel:
-    """A program and the facts in its file; its attributes are those of ``LandCoverModel``."""
+    """An exported program and the facts in its file, with the attributes of ``LandCoverModel``."""
 
     program: nn.Module
     classes: tuple[str, ...]

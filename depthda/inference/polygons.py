@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,8 +19,9 @@ from depthda.inference.scene import Grid
 from depthda.io.files import atomic_path
 from depthda.io.geopackage import Polygon, Ring, write_geopackage
 
-_AT_ONCE = 2000  # polygons that are converted to degrees at a time
-_FIELDS = {'class': str, 'value': int, 'hectares': float}
+_BATCH = 2000  # polygons that are converted to degrees at a time
+_AREA = 'hectares'
+_FIELDS = {'class': str, 'value': int, _AREA: float}
 
 
 def vectorise(
@@ -29,7 +31,9 @@ def vectorise(
     min_area: float = 0.0,
     simplify: float = 0.0,
 ) -> int:
-    """Write the polygons of a map, and return their number.
+    """Write the polygons of a map with their classes and areas, and return their number.
+
+    Areas are in hectares. If the map has no coordinate system, no areas are written.
 
     Args:
         source: The map.
@@ -37,9 +41,9 @@ def vectorise(
             in longitude and latitude, as its standard requires.
         classes: Names of the classes.
         min_area: Smallest area of a polygon in square metres, or in pixels if the map has no
-            georeference. Smaller polygons are left out.
+            coordinate system. Smaller polygons are left out.
         simplify: Largest distance in pixels by which an edge may move. Each polygon is simplified
-            alone, so gaps and overlaps of that width may appear between neighbours.
+            separately, so gaps and overlaps of that width may appear between neighbours.
     """
     out = Path(out)
     if out.suffix.lower() not in ('.gpkg', '.geojson', '.json'):
@@ -49,20 +53,30 @@ def vectorise(
         polygons = _polygons(raster, grid, min_area, simplify)
         if out.suffix.lower() == '.gpkg':
             features = (
-                (polygon, {'class': classes[value], 'value': value, 'hectares': area / 10_000})
+                (polygon, _attributes(classes, value, area, grid))
                 for polygon, value, area in polygons
             )
-            return write_geopackage(temporary, 'land_cover', grid.crs, _FIELDS, features)
+            fields = {name: kind for name, kind in _FIELDS.items() if grid.crs or name != _AREA}
+            return write_geopackage(temporary, 'land_cover', grid.crs, fields, features)
         return _write_geojson(temporary, grid, classes, polygons)
+
+
+def _attributes(classes: Sequence[str], value: int, area: float, grid: Grid) -> dict[str, Any]:
+    attributes = {'class': classes[value], 'value': value}
+    # Without a coordinate system, the area is a number of pixels.
+    return attributes if grid.crs is None else attributes | {_AREA: area / 10_000}
 
 
 def _polygons(
     raster: rasterio.DatasetReader, grid: Grid, min_area: float, simplify: float
 ) -> Iterator[tuple[Polygon, int, float]]:
-    """Yield the regions of a map: rings in map coordinates, class index, area in square metres."""
+    """Yield the rings (in map coordinates), the class index and the area of each region of a map.
+
+    The area is in square metres, or in pixels without a coordinate system.
+    """
     band = rasterio.band(raster, 1)
     to_pixels = ~grid.transform
-    # GDAL returns polygons in map coordinates. In pixels, their corners are whole numbers.
+    # GDAL returns polygons in map coordinates. In pixel coordinates, their corners are integers.
     for shape, value in shapes(band, connectivity=4):
         if int(value) == NO_DATA:
             continue
@@ -79,7 +93,7 @@ def _polygons(
 
 
 def simplified(ring: Ring, distance: float) -> Ring:
-    """Return a ring (in pixels) with fewer corners; removed ones are within ``distance`` of it."""
+    """Return a ring (in pixels) with fewer corners; those removed are within ``distance`` of it."""
     points = np.array(ring[:-1], np.float32)[:, None]
     kept = cv2.approxPolyDP(points, distance, closed=True)[:, 0]
     if len(kept) < 3:
@@ -97,10 +111,10 @@ def _write_geojson(
     count = 0
     with open(path, 'w', encoding='utf-8') as file:
         file.write('{"type": "FeatureCollection", "features": [\n')
-        while batch := list(islice(polygons, _AT_ONCE)):
+        while batch := list(islice(polygons, _BATCH)):
             for polygon, (_, value, area) in zip(_in_degrees(batch, grid), batch, strict=True):
                 geometry = {'type': 'Polygon', 'coordinates': polygon}
-                properties = {'class': classes[value], 'value': value, 'hectares': area / 10_000}
+                properties = _attributes(classes, value, area, grid)
                 feature = {'type': 'Feature', 'properties': properties, 'geometry': geometry}
                 file.write((',\n' if count else '') + json.dumps(feature))
                 count += 1
@@ -112,8 +126,8 @@ def _in_degrees(batch: list[tuple[Polygon, int, float]], grid: Grid) -> Iterator
     """Yield polygons in longitude and latitude, or unchanged if the map has no CRS."""
     points = [point for polygon, _, _ in batch for ring in polygon for point in ring]
     if grid.crs is not None:
-        placed = transform(grid.crs, 'OGC:CRS84', *zip(*points, strict=True))
-        points = [(round(x, 8), round(y, 8)) for x, y in zip(*placed, strict=True)]
+        degrees = transform(grid.crs, 'OGC:CRS84', *zip(*points, strict=True))
+        points = [(round(x, 8), round(y, 8)) for x, y in zip(*degrees, strict=True)]
     remaining = iter(points)
     for polygon, _, _ in batch:
         yield [list(islice(remaining, len(ring))) for ring in polygon]

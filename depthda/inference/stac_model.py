@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from depthda.datasets.transforms.load_multiband_image import swapped_bands
+from depthda.errors import many
 from depthda.inference.bundle import WEIGHTS, dataset_text
 from depthda.inference.model import LandCoverModel
 from depthda.inference.predict_scene import Settings
@@ -42,8 +43,9 @@ def model_item(
         'depth': model.depth_source,
         'ground_sampling_distance': model.about.get('gsd'),
     }
+    bands = many(model.bands, 'band')
     properties = {
-        'description': f'A network that segments {model.bands} bands into land cover. {note}',
+        'description': f'A land-cover segmentation network for images with {bands}. {note}',
         'mlm:name': model_name(model),
         'mlm:architecture': model.architecture,
         'mlm:tasks': _TASKS,
@@ -77,10 +79,10 @@ def model_name(model: LandCoverModel) -> str:
 
 
 def band_names(model: LandCoverModel) -> list[str]:
-    """Return the names of the input channels in the order in which the network takes them.
+    """Return the names of the input channels in the order of the network's channels.
 
-    Bands are numbered as in an image file, which has red, green and blue first, or the bands that
-    the training images had in their place. Depth comes last.
+    Bands are numbered as in an image file. Its first three bands are red, green and blue, or the
+    bands that replaced them in the training images. Depth comes last.
     """
     order = range(model.bands)
     if not model.network.data_preprocessor._channel_conversion:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from depthda.checkpoints.fit import check_finite, complete_weights
 from depthda.checkpoints.loading import file_hash, load_checkpoint_file
-from depthda.engine.overrides import read_dicts, segmentor_config
+from depthda.engine.overrides import runtime_dicts, segmentor_config
 from depthda.errors import UserError
 from depthda.models.segmentors.depthseg import DepthSeg
 
@@ -165,7 +165,7 @@ def build_network(cfg: Config, reads_encoder: bool = True) -> nn.Module:
     ``reads_encoder``, that file is not read, because the encoder's weights come with the others.
     """
     model = segmentor_config(cfg.model)
-    for _, part in read_dicts(Config(dict(model=model)), 'model'):
+    for _, part in runtime_dicts(Config(dict(model=model)), 'model'):
         if part.get('weights') and not (reads_encoder and part.get('frozen')):
             part['weights'] = None
         if part.get('init_cfg'):

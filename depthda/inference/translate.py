@@ -30,7 +30,7 @@ from depthda.errors import UserError, check_count
 from depthda.io.manifest import ResumableFolder
 from depthda.io.rasters import tile_suffix, write_image
 from depthda.models.missing_depth import resize_depth
-from depthda.processes import start_processes
+from depthda.processes import init_processes
 from depthda.provenance import TRANSLATION, git_commit
 
 _NEAREST = dict(mode='nearest-exact')  # has the same pixel centres as bilinear resizing
@@ -69,7 +69,7 @@ def translate(
     checkpoint = _checkpoint(checkpoint)
     check_folder('--out', str(out))
     check_count('--batch-size', batch_size)
-    start_processes(launcher)
+    init_processes(launcher)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     dataset = DATASETS.build(_source_config(cfg))
     check_translated_domain(dataset, str(config), str(checkpoint))

@@ -1,4 +1,4 @@
-"""Read polygons with an attribute from a GeoPackage or GeoJSON file, in a raster's coordinates."""
+"""Read polygons and one attribute from a GeoPackage or GeoJSON file, in a raster's coordinates."""
 
 import json
 from pathlib import Path
@@ -16,8 +16,8 @@ _KINDS = ('Polygon', 'MultiPolygon')
 _SUFFIXES = ('.gpkg', '.geojson', '.json')
 
 
-def is_polygons(path: str | Path) -> bool:
-    """Return whether a path has the suffix of a file of polygons."""
+def is_polygon_file(path: str | Path) -> bool:
+    """Return whether a path has the suffix of a polygon file."""
     return Path(path).suffix.lower() in _SUFFIXES
 
 
@@ -70,11 +70,18 @@ def _geojson(path: Path, field: str | None) -> tuple[CRS | None, list[tuple[dict
         content = {'type': 'Feature', 'properties': {}, 'geometry': content}
     features = content['features'] if kind == 'FeatureCollection' else [content]
     polygons = []
-    for feature in features if kind else ():
-        geometry, values = feature.get('geometry') or {}, feature.get('properties') or {}
+    for number, feature in enumerate(features if kind else (), 1):
+        geometry, values = feature.get('geometry'), feature.get('properties') or {}
+        if not geometry:
+            raise UserError(f'feature {number} of {path} has no geometry: remove the feature.')
         if geometry.get('type') not in _KINDS:
-            raise UserError(f'{path} contains a {geometry.get("type")}: keep only polygons.')
+            raise UserError(
+                f'{path} contains a {geometry.get("type")} (feature {number}): keep only polygons.'
+            )
         if field is not None and field not in values:
-            raise UserError(f'{path} has no field {field!r}: its fields are {", ".join(values)}.')
+            raise UserError(
+                f'feature {number} of {path} has no field {field!r}: its fields are '
+                f'{", ".join(values) or "none"}.'
+            )
         polygons.append((geometry, values.get(field)))
     return CRS.from_user_input(crs_name or 'OGC:CRS84'), polygons

@@ -15,7 +15,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from depthda.errors import UserError
 from depthda.io.files import atomic_path
 
-# Bytes of decoded blocks that GDAL may keep; its default is a share of the whole memory.
+# Bytes of decoded blocks that GDAL may keep; its default is a share of all memory.
 _CACHE = 64 * 2**20
 
 
@@ -47,7 +47,7 @@ def open_raster(path: str | os.PathLike) -> Iterator[rasterio.DatasetReader]:
 
 
 def read_png(path: str | os.PathLike) -> np.ndarray | None:
-    """Read a PNG with the bands and bits it has (blue first); return None if it is not readable."""
+    """Read a PNG with all its bands (blue first) and bits; return None if it is not readable."""
     return decode_png(Path(path).read_bytes())
 
 
@@ -59,7 +59,7 @@ def decode_png(content: bytes) -> np.ndarray | None:
 
 
 def refuse_indices(raster: rasterio.DatasetReader) -> None:
-    """Refuse an image whose values are palette indices, or brightness with white as 0."""
+    """Refuse an image whose values are palette indices, or in which 0 is white."""
     if ColorInterp.palette not in raster.colorinterp:
         return
     # GDAL reports a palette for images with white as 0 too.

@@ -45,8 +45,8 @@ class PairPreprocessor(BaseDataPreprocessor):
                 result = getattr(self, domain)(batch, training)
             except UserError as error:
                 raise UserError(f'{domain}: {error}') from error
-            for key, domains in pair.items():
-                domains[domain] = result[key]
+            for key, by_domain in pair.items():
+                by_domain[domain] = result[key]
         sizes = {domain: len(batch) for domain, batch in pair['inputs'].items()}
         if len(set(sizes.values())) > 1:
             counts = ' and '.join(f'{size} {domain}' for domain, size in sizes.items())

@@ -17,7 +17,7 @@ from depthda.errors import UserError
 from depthda.io.grids import Placed, check_aligned, place, warp
 from depthda.io.headers import MAX_BANDS, check_upright, file_format, is_complete, misnamed
 from depthda.io.manifest import read_manifest
-from depthda.io.polygons import is_polygons
+from depthda.io.polygons import is_polygon_file
 from depthda.preparation.cut import (
     LABELS_IN_JPEG,
     DepthRows,
@@ -37,7 +37,7 @@ from depthda.preparation.scene import (
     Scene,
     check_options,
     find_tiles,
-    image_suffix,
+    output_suffix,
     scene_name,
 )
 from depthda.preparation.splits import Splits, check_shares, split_counts, split_tiles
@@ -106,7 +106,7 @@ def prepare_folder(
             written = [tile for tile in scene.boxes if splits.get(tile) is not None]
             scenes[n] = scene._replace(boxes={tile: scene.boxes[tile] for tile in written})
         names = settings.splits.names if settings.splits else []
-        about = _describe_dataset(settings, cut, image_suffix(scenes, cut))
+        about = _describe_dataset(settings, cut, output_suffix(scenes, cut))
         _check_domains(out, settings.domain, about['classes'])
         dataset = PreparedScenes(out, about)
         remaining = dataset.plan(scenes, names, replace)
@@ -164,10 +164,15 @@ def _check_settings(out: Path, settings: FolderSettings, workers: int) -> None:
     needs = (
         ('--labels', labels, '--classes', cut.classes),
         ('--label-suffix', settings.label_suffix, '--labels', labels),
-        ('--class-field', cut.class_field, '--labels FILE.gpkg', labels and is_polygons(labels)),
+        (
+            '--class-field',
+            cut.class_field,
+            '--labels FILE.gpkg',
+            labels and is_polygon_file(labels),
+        ),
         (
             '--labels with polygons',
-            labels and is_polygons(labels),
+            labels and is_polygon_file(labels),
             '--class-field',
             cut.class_field,
         ),
@@ -203,7 +208,7 @@ def _check_settings(out: Path, settings: FolderSettings, workers: int) -> None:
 def _find_scenes(settings: FolderSettings) -> list[Scene]:
     """Find every image and the files that belong to it; a missing file is an error."""
     image = Source('image', str(settings.images), settings.image_suffix)
-    polygons = settings.labels if settings.labels and is_polygons(settings.labels) else None
+    polygons = settings.labels if settings.labels and is_polygon_file(settings.labels) else None
     folder = None if polygons else settings.labels
     label = folder and Source('label', str(folder), settings.label_suffix)
     depth = settings.depth and Source('depth map', str(settings.depth), settings.depth_suffix)

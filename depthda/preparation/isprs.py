@@ -22,10 +22,10 @@ from depthda.preparation.manifest import PreparedAreas, identity
 from depthda.preparation.scene import Cut, ProductFile, Progress, Report, Scene, check_options
 from depthda.workers import each_done, worker_pool
 
-# Black marks the boundaries between objects, whose pixels the benchmark does not count.
+# Black marks the boundaries between objects. The benchmark does not count these pixels.
 _COLOURS = {tuple(colour): index for index, colour in enumerate(PALETTE)} | {(0, 0, 0): IGNORED}
 LABELS = ClassList(CLASSES, _COLOURS, coloured=True)
-# 8-bit nDSMs are read as (value + 1) / 256, because 0 means the ground and not no-data.
+# A value v of an 8-bit nDSM is read as depth (v + 1) / 256, because 0 is the ground, not no-data.
 _NDSM_RANGE = (-1.0, 255.0)
 _RGB = (1, 2, 3)
 # The bands of an RGBIR orthophoto (counted from 1) that make up an IRRG or an RGB orthophoto.
@@ -33,11 +33,12 @@ _IN_RGBIR = {'irrg': (4, 1, 2), 'rgb': _RGB}
 
 
 class Kind(NamedTuple):
-    """A kind of file, and how its files are named."""
+    """A kind of file, and how to find its files."""
 
     title: str  # for messages
     name: str  # file name, with ``*`` for the numbers of the area
-    in_top: bool | None = None  # whether its folder must be called ``top``; None: any folder
+    # True: only in a folder called ``top``; False: only outside such folders; None: anywhere.
+    in_top: bool | None = None
 
 
 class Layout(NamedTuple):
@@ -102,7 +103,7 @@ def prepare_isprs(
     replace: bool = False,
     report: Report = lambda line: None,
 ) -> dict[str, Any]:
-    """Cut the scenes in zips and folders into tiles in ``out``, and return the manifest.
+    """Cut the areas of a download (zips or folders) into tiles in ``out``; return the manifest.
 
     Tiles of the same position have the same name, ``<area>_<left>_<top>_<right>_<bottom>``, in the
     folders ``images_<bands>``, ``labels``, ``dsm`` and ``ndsm``. The next run finishes an
@@ -142,7 +143,7 @@ def prepare_isprs(
 
 
 class Download:
-    """The files of one dataset by area, in zips or unpacked in any folders."""
+    """The files of one dataset, in zips or in folders."""
 
     def __init__(self, dataset: str, sources: Sequence[str | os.PathLike]) -> None:
         self.title, self.layout = dataset.title(), LAYOUTS[dataset]
@@ -163,7 +164,7 @@ class Download:
         for product, by_area in by_product.items():
             if missing := [name for name in names if name not in by_area]:
                 raise UserError(
-                    f'{self.name} has no {self.layout.kinds[kinds[product]].title} of '
+                    f'{self.name} has no {self.layout.kinds[kinds[product]].title} for '
                     f'{len(missing)} of {many(len(names), "area")} ({", ".join(missing)}): add the '
                     f'missing files, or select the areas to cut with --areas{self.advice}'
                 )
@@ -171,7 +172,7 @@ class Download:
         return [Scene(name, files[name], photos[name].file) for name in names]
 
     def find(self, kind: str) -> dict[str, ProductFile]:
-        """Find the files of one kind by area, in the dataset's order.
+        """Find the file of one kind for each area; return them by area, in the dataset's order.
 
         If an area has several files of the kind, an unpacked file is preferred to one in a zip.
         After that, the folder with more areas is preferred: the complete labels, not those "for
@@ -181,7 +182,7 @@ class Download:
         layout = self.layout
         bands_in = {kind: _RGB}
         if 'rgbir' in layout.kinds and kind in layout.bands:
-            # RGBIR files hold the bands too, but files of these bands replace them below.
+            # RGBIR files contain these bands too. A file with only these bands is preferred.
             bands_in = {'rgbir': _IN_RGBIR[kind], kind: _RGB}
         by_area: dict[str, ProductFile] = {}
         for file_kind, bands in bands_in.items():
@@ -237,13 +238,13 @@ def _open_rows(product: str, source: ProductFile, raster, image, cut: Cut, opene
     if raster.count != number or raster.dtypes[0] != 'uint8':
         raise UserError(
             f'{source.file} has {many(raster.count, "band")} of {raster.dtypes[0]}, but an '
-            f'{source.kind.upper()} orthophoto has {word} 8-bit bands: use the file of the download'
+            f'{source.kind.upper()} orthophoto has {word} 8-bit bands: use the original file'
         )
     return ImageRows(source.file, raster, source.bands)
 
 
 class _Labels(LabelRows):
-    """Labels that are read at once, so that pixels in several tiles are counted only once."""
+    """Labels that are read in one piece, so that pixels in several tiles are counted only once."""
 
     def __init__(self, *args) -> None:
         super().__init__(*args)
@@ -276,7 +277,10 @@ def _check_settings(layout: Layout, settings: IsprsSettings) -> None:
 def _dsm_range(
     requested: Range | None, dsms: list[SourceFile], manifest: dict[str, Any], read_spans: Callable
 ) -> dict[str, Any]:
-    """Return one height range for all areas; with one per area, equal heights would differ."""
+    """Return one height range for all areas.
+
+    With a range per area, equal heights would get different depths.
+    """
     before = manifest['dsm_range']
     files = None if requested else [identity(file) for file in dsms]
     if before and before['of'] == files and requested in (None, tuple(before['metres'])):

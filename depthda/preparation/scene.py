@@ -63,7 +63,7 @@ class Scene(NamedTuple):
     """One image and the ``files`` that belong to it, by product.
 
     All files are on the grid of the image ``reference``. They are cut into the tiles ``boxes``, or
-    into all tiles if it is None. Tiles in which the image has no pixel are left out.
+    into all tiles if it is None. Tiles without data are left out.
     """
 
     name: str
@@ -77,9 +77,9 @@ class Scene(NamedTuple):
 
 
 def scene_name(path: str, suffix: str | None = None) -> str:
-    """Return the name of an image: its path without ``suffix`` or the suffix of any image.
+    """Return the name of an image: its path without ``suffix``, or without its own image suffix.
 
-    The names of its tiles begin with it.
+    The names of the image's tiles begin with this name.
     """
     stem, end = os.path.splitext(path)
     if suffix:
@@ -122,8 +122,8 @@ def find_tiles(scene: Scene, cut: Cut) -> Scene:
         return Scene(scene.name, files, scene.reference, boxes, map_boxes, crs, image.dtypes[0])
 
 
-def image_suffix(scenes: Sequence[Scene], cut: Cut) -> str:
-    """Return ``'.png'`` for grey and colour images of 8 bits, ``'.tif'`` for all others.
+def output_suffix(scenes: Sequence[Scene], cut: Cut) -> str:
+    """Return ``'.png'`` for tiles of 8-bit grey and colour images, ``'.tif'`` for all others.
 
     Grey and colour images may be mixed, because both are read as three bands. Other kinds may not.
     """

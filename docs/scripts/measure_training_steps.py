@@ -27,7 +27,7 @@ from torch.nn.functional import interpolate
 from torch.profiler import ProfilerActivity, profile
 
 import depthda  # noqa: F401
-from depthda.engine.overrides import read_dicts, segmentor_config
+from depthda.engine.overrides import runtime_dicts, segmentor_config
 from depthda.engine.prepare import load_config, use_amp
 
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
@@ -58,7 +58,7 @@ def main() -> None:
 def measure(config: str, amp: bool, batch: int | None, size: int) -> dict:
     """Return the figures of one config."""
     cfg = load_config(config)
-    for _, part in read_dicts(cfg, 'model'):
+    for _, part in runtime_dicts(cfg, 'model'):
         part.update({key: None for key in ('weights', 'init_cfg') if part.get(key)})
     if amp:
         use_amp(cfg)
@@ -100,7 +100,8 @@ def make_batch(cfg: Config, batch: int, size: int, is_translation: bool, seed: i
     """Return a function that returns a fresh batch of smooth random images with depth."""
     generator = torch.Generator().manual_seed(seed)
     classes = next(
-        (part['num_classes'] for _, part in read_dicts(cfg, 'model') if part.get('num_classes')), 7
+        (part['num_classes'] for _, part in runtime_dicts(cfg, 'model') if part.get('num_classes')),
+        7,
     )
 
     def image(side: int) -> torch.Tensor:

@@ -18,7 +18,7 @@ CONFIG = Path(__file__).parents[2] / 'configs/sample/depthseg_tiny_u2r.py'
 
 
 def save_encoder(folder: Path, seed: int) -> str:
-    """A tiny DINOv2 of the config's architecture, as the published ones are saved."""
+    """Save a tiny DINOv2 with the architecture of the config, in the format of published ones."""
     torch.manual_seed(seed)
     settings = dict(
         hidden_size=64, num_hidden_layers=4, num_attention_heads=2, patch_size=8, image_size=128
@@ -96,11 +96,11 @@ def test_depth_is_saved_next_to_the_label_map(trained, tmp_path):
         depth = read_depth(tmp_path / 'depth/maps' / name)
         picture = cv2.imread(str(tmp_path / 'depth/pictures' / name))
         assert depth.shape == (128, 128) and depth.min() > 0 and depth.std() > 0
-        # What is high is bright.
+        # The highest pixel is the brightest.
         assert picture.sum(2)[depth.argmax() // 128, depth.argmax() % 128] == picture.sum(2).max()
 
 
-def test_depth_of_a_model_that_predicts_none_is_refused(trained, tmp_path):
+def test_save_depth_is_refused_with_tta_and_without_predicted_depth(trained, tmp_path):
     folder, options = trained
     keep = dict(save_depth=str(tmp_path / 'depth'), cfg_options=options)
     with pytest.raises(UserError, match='--tta averages class scores, but not depth'):

@@ -125,7 +125,7 @@ def test_tta_names_what_the_config_does_not_set():
 
 def test_a_model_of_parts_is_wrapped_part_by_part_in_several_processes(monkeypatch):
     monkeypatch.setattr('depthda.engine.prepare.check_launcher', lambda launcher: None)
-    monkeypatch.setattr('depthda.engine.prepare.start_processes', lambda launcher: None)
+    monkeypatch.setattr('depthda.engine.prepare.init_processes', lambda launcher: None)
     for name, wrapper in (
         ('drdg_tiny_u2r', 'MMSeparateDistributedDataParallel'),
         ('upernet_tiny_u2r', 'MMDistributedDataParallel'),
@@ -143,7 +143,7 @@ def test_a_model_of_parts_is_wrapped_part_by_part_in_several_processes(monkeypat
 @pytest.mark.parametrize('gpu', [False, True])
 def test_critics_may_be_unused_in_the_warm_up(monkeypatch, name, warm_up, unused, gpu):
     monkeypatch.setattr('depthda.engine.prepare.check_launcher', lambda launcher: None)
-    monkeypatch.setattr('depthda.engine.prepare.start_processes', lambda launcher: None)
+    monkeypatch.setattr('depthda.engine.prepare.init_processes', lambda launcher: None)
     monkeypatch.setattr('torch.cuda.is_available', lambda: gpu)
     config = f'configs/sample/{name}_upernet-tiny_u2r.py'
     cfg = load_config(config, {'+model.warm_up': warm_up})

@@ -9,7 +9,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.logging import MMLogger
 from refusals import refusal
 
-from depthda.engine.run_end import BegunHook, explained_removals, logged_end, logged_errors
+from depthda.engine.run_end import FirstIterationHook, explain_removals, log_errors, log_interrupts
 from depthda.errors import UserError
 
 SAMPLE = Path(__file__).parents[2] / 'configs' / 'sample' / 'upernet_tiny_u2r.py'
@@ -26,7 +26,7 @@ def interrupt(folder, checkpoint=None, origin=None, resumed=False) -> str:
     hook.last_ckpt = checkpoint and str(checkpoint)
     runner = SimpleNamespace(iter=4, work_dir=str(folder), hooks=[hook], _resume=resumed)
     runner._load_from = origin
-    with pytest.raises(KeyboardInterrupt) as stopped, logged_end(runner):
+    with pytest.raises(KeyboardInterrupt) as stopped, log_interrupts(runner):
         raise KeyboardInterrupt
     return str(stopped.value)
 
@@ -54,19 +54,22 @@ def test_an_interrupt_says_where_resume_continues(tmp_path, log):
 
 def test_an_interrupt_is_reported_although_a_library_replaces_it(tmp_path, log):
     runner = SimpleNamespace(iter=4, work_dir=str(tmp_path), hooks=[], _resume=False)
-    with pytest.raises(KeyboardInterrupt, match='interrupted at iteration 4'), logged_end(runner):
+    with (
+        pytest.raises(KeyboardInterrupt, match='interrupted at iteration 4'),
+        log_interrupts(runner),
+    ):
         try:
             raise KeyboardInterrupt
         except BaseException:
             raise SyntaxError('the config cannot be formatted') from None
-    with pytest.raises(ZeroDivisionError), logged_end(runner):
+    with pytest.raises(ZeroDivisionError), log_interrupts(runner):
         raise ZeroDivisionError
 
 
 def test_the_log_file_has_a_bug_s_traceback_and_a_mistake_s_sentence(log, capsys):
-    with pytest.raises(ZeroDivisionError), logged_errors():
+    with pytest.raises(ZeroDivisionError), log_errors():
         raise ZeroDivisionError
-    with pytest.raises(UserError), logged_errors():
+    with pytest.raises(UserError), log_errors():
         raise UserError('there is no such file.')
     text = log.read_text()
     assert 'Traceback (most recent call last)' in text and 'ZeroDivisionError' in text
@@ -74,10 +77,10 @@ def test_the_log_file_has_a_bug_s_traceback_and_a_mistake_s_sentence(log, capsys
 
 
 def test_a_file_that_disappears_under_a_run_is_one_sentence(tmp_path):
-    run, gone = BegunHook(), tmp_path / 'a.png'
+    run, gone = FirstIterationHook(), tmp_path / 'a.png'
 
     def read(work_dir, kind=None):
-        with explained_removals(str(work_dir), run):
+        with explain_removals(str(work_dir), run):
             try:
                 gone.read_bytes()
             except FileNotFoundError as error:
@@ -90,8 +93,8 @@ def test_a_file_that_disappears_under_a_run_is_one_sentence(tmp_path):
     run.begun = True
     for kind in (None, FileNotFoundError):
         assert refusal(read, work_dir, kind) == (
-            f'{gone} was removed while the run needed it: put it back, and add --resume if the '
-            'run was a training.'
+            f'{gone} was removed while the run needed it: put it back, and add --resume if it '
+            'was a training run.'
         )
     for folder in (gone, gone.parent):
         assert refusal(read, folder) == (
@@ -99,5 +102,5 @@ def test_a_file_that_disappears_under_a_run_is_one_sentence(tmp_path):
             'again, and do not change the folder until it ends.'
         )
     # Another failure than that stays what it is.
-    with pytest.raises(PermissionError), explained_removals(str(work_dir), run):
+    with pytest.raises(PermissionError), explain_removals(str(work_dir), run):
         raise PermissionError(13, 'Permission denied', str(gone))

@@ -1,4 +1,4 @@
-"""Polygons of a map have its areas, its holes and its classes."""
+"""Polygons of a map have the areas, holes and classes of its regions."""
 
 import json
 
@@ -113,13 +113,23 @@ def test_small_polygons_are_left_out_by_area(tmp_path, labels):
     assert 0 < len(regions) < len(components(labels))
 
 
-def test_without_a_georeference_areas_are_in_pixels(tmp_path, labels):
-    write_raster(tmp_path / 'map.tif', labels, nodata=255)
-    vectorise(tmp_path / 'map.tif', tmp_path / 'map.geojson', CLASSES, min_area=100)
-    regions = sorted(
-        (value, round(area * 10_000)) for _, value, area, _ in read(tmp_path / 'map.geojson')
-    )
-    assert regions == [part for part in components(labels) if part[1] >= 100]
+@pytest.mark.parametrize('transform', [None, UTM['transform']])
+def test_without_a_crs_min_area_is_in_pixels_and_no_hectares_are_written(
+    tmp_path, labels, transform
+):
+    place = {} if transform is None else dict(transform=transform)
+    write_raster(tmp_path / 'map.tif', labels, nodata=255, **place)
+    expected = [value for value, size in components(labels) if size >= 100]
+    for name in ('map.geojson', 'map.gpkg'):
+        count = vectorise(tmp_path / 'map.tif', tmp_path / name, CLASSES, min_area=100)
+        assert count == len(expected) > 0
+    features = json.loads((tmp_path / 'map.geojson').read_text())['features']
+    assert all(set(feature['properties']) == {'class', 'value'} for feature in features)
+    assert sorted(feature['properties']['value'] for feature in features) == expected
+    values = [value for _, value in read_geopackage(tmp_path / 'map.gpkg', 'value')[1]]
+    assert sorted(values) == expected
+    with pytest.raises(UserError, match="no field 'hectares'"):
+        read_geopackage(tmp_path / 'map.gpkg', 'hectares')
 
 
 def test_a_map_without_large_polygons_gives_files_without_features(tmp_path, labels):

@@ -86,7 +86,7 @@ def test_other_tiles_are_not_mixed_in(potsdam, tmp_path, change, message):
         (dict(bands=('rgb',), dataset='vaihingen'), 'vaihingen has no bands rgb: use irrg'),
         (dict(bands=()), 'potsdam needs at least one band: use irrg or rgb'),
         (dict(areas=('1_1',)), 'potsdam has no area 1_1: it has 2_10, 2_11'),
-        (dict(areas=('2_10', '2_11')), r'has no IRRG orthophoto of 1 of 2 areas \(2_11\): add'),
+        (dict(areas=('2_10', '2_11')), r'has no IRRG orthophoto for 1 of 2 areas \(2_11\): add'),
         (dict(dsm_range=(3.0, 3.0)), '--dsm-range 3 3 is not a range'),
         (dict(dsm_range=(3.0, 4.0), depth=()), '--dsm-range needs --depth dsm: '),
         (dict(labels=None, nearest_colour=True), '--nearest-colour needs --labels full'),

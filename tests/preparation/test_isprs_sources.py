@@ -33,7 +33,7 @@ def test_the_error_names_a_file_that_does_not_fit_its_area(potsdam, download, tm
     with pytest.raises(UserError, match=r'6_7_label.tif cannot be read'):
         prepare(potsdam, tmp_path / 'out')
     label.unlink()
-    with pytest.raises(UserError, match=r'has no label of 1 of 3 areas \(6_7\): add'):
+    with pytest.raises(UserError, match=r'has no label for 1 of 3 areas \(6_7\): add'):
         prepare(potsdam, tmp_path / 'out')
     photo = potsdam / '3_Ortho_IRRG/top_potsdam_6_7_IRRG.tif'
     write_tif(photo, download.heights(3))

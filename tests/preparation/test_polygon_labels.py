@@ -143,7 +143,7 @@ def test_polygons_without_a_class_or_a_position_are_refused(prepare, tmp_path):
         UserError, match="has the kind 'lake', but the class list has only wood, field: add"
     ):
         prepare(geojson(tmp_path / 'a.geojson', unknown))
-    with pytest.raises(UserError, match="has no field 'crop': its fields are kind"):
+    with pytest.raises(UserError, match="feature 1 of .* has no field 'crop': its fields are kind"):
         prepare(geojson(tmp_path / 'b.geojson'), field='crop')
     with pytest.raises(UserError, match='has no georeference, so polygons'):
         prepare(geojson(tmp_path / 'c.geojson'), images='pictures')
@@ -154,3 +154,6 @@ def test_polygons_without_a_class_or_a_position_are_refused(prepare, tmp_path):
     (tmp_path / 'e.geojson').write_text(json.dumps(feature))
     with pytest.raises(UserError, match='contains a LineString'):
         prepare(tmp_path / 'e.geojson')
+    (tmp_path / 'f.geojson').write_text(json.dumps(feature | dict(geometry=None)))
+    with pytest.raises(UserError, match='feature 1 of .*f.geojson has no geometry'):
+        prepare(tmp_path / 'f.geojson')

@@ -75,7 +75,7 @@ test_dataloader = dict(
         test_mode=True,
     ),
 )
-# The unlabelled target images of models that adapt.
+# The unlabelled target images for domain adaptation.
 target_images = dict(
     type='LoveDARGBD',
     data_root=data_root,

@@ -15,9 +15,9 @@ class LoadMultibandImage(RGBDTransform):
     """Load all bands of a TIFF or PNG, the first three in the order B, G, R (files have R, G, B).
 
     Use it instead of ``LoadImageFromFile`` for images that do not have three bands of 8 bits. The
-    backends of mmcv read them wrongly: OpenCV multiplies the colours of a TIFF by its fourth band
-    if that is tagged as alpha (as usual), or returns only the first band. Pillow drops the fourth
-    band. tifffile returns R, G, B.
+    backends of mmcv read them wrongly. OpenCV returns only the first band, or multiplies the
+    colours of a TIFF by its fourth band if that band is tagged as alpha, as is common. Pillow drops
+    the fourth band, and tifffile returns the bands in the order R, G, B.
     """
 
     # Convert the array to float32, as in LoadImageFromFile. There is no other argument, because

@@ -20,13 +20,14 @@ _SUFFIXES = ('.png', '.tif', '.tiff', '.jpg', '.jpeg')
 class TargetStyle(RGBDTransform):
     """Give the optical bands the style of a random image in a folder; keep labels and depth.
 
-    Use this transform for training, after the image is loaded and before it is cropped. No label of
-    the target is read.
+    Use this transform for training, after the image is loaded and before it is packed. It should
+    precede a crop, because the target images are not cropped.
+    No label of the target is read.
     """
 
-    takes_style = True  # so that checkpoints and scores record the folder
+    takes_style = True  # checkpoints and scores record the folder of such a transform
 
-    folder: str  # images of the target, with the bands of the training images
+    folder: str  # target images, which have the same bands as the training images
 
     def transform(self, results: dict) -> dict:
         if 'img' not in results:
@@ -76,7 +77,7 @@ def _images(folder: str) -> list[Path]:
 
 
 def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize an image (H, W, B). Pixels are averaged if no side becomes larger."""
+    """Resize an image (H, W, B). Average its pixels if neither side becomes larger."""
     if image.shape[:2] == (height, width):
         return image
     smaller = image.shape[0] >= height and image.shape[1] >= width
@@ -96,11 +97,11 @@ class ColourTransfer(TargetStyle):
     """
 
     def restyle(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
-        # Summed in single precision, the mean of a large image is wrong.
+        # In single precision, the sum over a large image is inaccurate, and so is its mean.
         (mean, spread), (target_mean, target_spread) = (
             (x.mean((0, 1), np.float64), x.std((0, 1), np.float64)) for x in (source, target)
         )
-        # An image of one colour has no deviation that could be scaled.
+        # The deviation of an image of one colour is 0, which cannot be a divisor.
         factor = target_spread / np.where(spread > 0, spread, 1)
         return (source - mean) * factor + target_mean
 

@@ -33,9 +33,9 @@ class Plan:
 
 @dataclass
 class Pipeline:
-    """A pipeline: one batch is read, one is in the network, and the maps of one are written.
+    """Read one batch while the network processes another and the maps of a third are written.
 
-    An image that is cut into tiles is a separate batch.
+    An image that is cut into tiles is a batch by itself.
     """
 
     estimator: DepthEstimator
@@ -43,14 +43,16 @@ class Pipeline:
     plan: Plan
     batch_size: int
     workers: int
-    # For the warnings: counts of clipped and of all values for each image, names of images of one
-    # colour, and names of images with a flat map.
+    # For the warnings.
+    # Numbers of clipped values and of all values, for each image.
     _clipped: list[tuple[int, int]] = field(default_factory=list, init=False)
+    # Names of images with a single colour.
     _plain: list[str] = field(default_factory=list, init=False)
+    # Names of images whose map has a single depth.
     _flat: list[str] = field(default_factory=list, init=False)
 
     def run(self, progress: Progress = lambda done, total: None) -> None:
-        """Write the maps; ``progress`` is called with the numbers of maps written and to write."""
+        """Write the maps; call ``progress`` with the number of written maps and the total."""
         readers, writers = (ThreadPoolExecutor(self.workers) for _ in range(2))
         writing: deque[Future] = deque()
         written, total = 0, len(self.plan.todo)
@@ -92,7 +94,7 @@ class Pipeline:
         """Return batches of up to ``batch_size`` jobs of one network size.
 
         On a GPU, maps depend on the shape of their batch. So the batches are planned from all jobs,
-        and a batch in which any map is missing runs completely: a run that was killed repeats the
+        and a batch with any missing map is processed completely. A resumed run therefore uses the
         same batches.
         """
         todo, grids = self.plan.todo, self.plan.grids
@@ -101,10 +103,10 @@ class Pipeline:
         for job in (job for job in jobs if job not in grids):
             size = self.estimator.preprocessing.network_size(*self.plan.sizes[job])
             groups.setdefault(size, []).append(job)
-        alone = [[job] for job in jobs if job in grids]
-        members = [group for _, group in sorted(groups.items())]
-        grouped = [batch for group in members for batch in in_batches(group, self.batch_size)]
-        return [batch for batch in grouped + alone if not todo.isdisjoint(batch)]
+        tiled = [[job] for job in jobs if job in grids]
+        same_size = [group for _, group in sorted(groups.items())]
+        batches = [batch for group in same_size for batch in in_batches(group, self.batch_size)]
+        return [batch for batch in batches + tiled if not todo.isdisjoint(batch)]
 
     def _read(self, job: Job) -> tuple[Any, np.ndarray | None]:
         image, valid = self.reader.read(job.source, self._clipped)
@@ -114,11 +116,11 @@ class Pipeline:
         return image if job in self.plan.grids else self.estimator.preprocessing(image), valid
 
     def _depth(
-        self, batch: list[Job], inputs: list[tuple], workers: ThreadPoolExecutor
+        self, batch: list[Job], inputs: list[tuple], pool: ThreadPoolExecutor
     ) -> Iterator[tuple[Job, np.ndarray, np.ndarray | None]]:
         images, valid = zip(*inputs, strict=True)
         if grid := self.plan.grids.get(batch[0]):
-            maps = [self.estimator.tiled(images[0], grid, self.batch_size, workers, valid[0])]
+            maps = [self.estimator.tiled(images[0], grid, self.batch_size, pool, valid[0])]
         else:
             maps = self.estimator.whole(images, [self.plan.sizes[job] for job in batch])
         return zip(batch, maps, valid, strict=True)
@@ -126,8 +128,8 @@ class Pipeline:
     def _write(self, job: Job, depth: np.ndarray, valid: np.ndarray | None) -> None:
         if not np.isfinite(depth).all():
             raise UserError(
-                f'the network returned depth that is not finite for {job.source}: try --amp off, '
-                'and if that does not help, download the weights again.'
+                f'the network returned non-finite depth for {job.source}: try --amp off. If '
+                'that does not help, download the weights again.'
             )
         if not self.plan.folders[job.root].save(job.name, depth, job.source, valid):
             self._flat.append(job.source.name)

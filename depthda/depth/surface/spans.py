@@ -14,7 +14,7 @@ from depthda.io.grids import check_heights
 from depthda.io.sources import File, open_source
 from depthda.workers import each_done
 
-_ROWS = 1024  # rows read at once
+_ROWS = 1024  # rows that are read at a time
 Range = tuple[float, float]
 
 
@@ -36,7 +36,7 @@ def combined_range(spans: dict[File, Span]) -> Range:
 def height_spans(
     rasters: Sequence[File], limits: Range | None, option: str, pool, progress: Callable, report
 ) -> dict[File, Span]:
-    """Read the span of each raster that has a height.
+    """Read the span of each raster that has at least one height value.
 
     The ``limits`` that the user set with ``option`` are checked against all heights.
     """
@@ -57,12 +57,12 @@ def height_spans(
 
 
 def height_span(path: File, option: str, limits: Range | None = None) -> Span | None:
-    """Read the span of a raster, a strip at a time; None if it has no height.
+    """Read the span of a raster, a strip at a time; return None if all of it is no-data.
 
     A height that looks like undeclared no-data is refused, because it would squeeze all other
-    heights into a small range of depth. With ``limits`` that the user set, values inside them are
-    accepted as heights, and outliers are clipped. But typical no-data values outside the limits are
-    still refused, because they would become depth 0 or 1.
+    heights into a small range of depth. If the user has set ``limits``, values inside them are
+    accepted as heights, and other values are clipped. But a typical no-data value outside the
+    limits is still refused, because it would become depth 0 or 1.
     """
     low, high, counts, clipped = np.inf, -np.inf, 0, 0
     with open_source(path) as raster:

@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmengine.registry import Registry
 from mmengine.registry.build_functions import build_from_cfg
 
-from depthda.engine.overrides import read_nodes
+from depthda.engine.overrides import runtime_nodes
 from depthda.errors import UserError
 
 # Raised by classes for values that they cannot use, and by mmengine for unknown names.
@@ -29,7 +29,7 @@ _Built = tuple[str, dict, str, Any, Registry]
 def build_mistakes(cfg: Config) -> Iterator[None]:
     """Report an error in building a part of ``cfg`` as one sentence with the key of that part."""
     # Read the dicts now, because building modifies some of them.
-    nodes = [(key, value) for key, value in read_nodes(cfg.to_dict()) if isinstance(value, dict)]
+    nodes = [(key, value) for key, value in runtime_nodes(cfg.to_dict()) if isinstance(value, dict)]
     try:
         yield
     except UserError:

@@ -12,7 +12,12 @@ from mmengine.hooks import Hook
 from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS
 
 from depthda.engine.checks.build_mistakes import unknown
-from depthda.engine.overrides import READ_AFTER_PARSING, describe_uses, read_nodes, segmentor_config
+from depthda.engine.overrides import (
+    READ_AFTER_PARSING,
+    describe_uses,
+    runtime_nodes,
+    segmentor_config,
+)
 from depthda.errors import UserError
 
 _LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
@@ -57,9 +62,9 @@ def check_names(path: Path, read_by_children: frozenset[str] | None = None) -> N
 def _check_uses(
     path: Path, names: set[str], base_values: dict, child_values: dict, is_base: bool = False
 ) -> None:
-    values = dict(read_nodes(child_values))
+    values = dict(runtime_nodes(child_values))
     for name in sorted(base_values.keys() & child_values.keys() & names):
-        uses = [key for key, value in read_nodes(base_values) if value == base_values[name]]
+        uses = [key for key, value in runtime_nodes(base_values) if value == base_values[name]]
         # Not a mistake if the child also sets the keys that the base made with this name.
         set_too = any(values.get(key) == child_values[name] for key in uses)
         unused = is_base and not uses
@@ -92,7 +97,7 @@ def check_numbers(cfg: Config) -> None:
 
 def check_sizes(cfg: Config) -> None:
     """Refuse invalid sizes of crops and windows, and windows that do not cover an image."""
-    for key, value in read_nodes(cfg):
+    for key, value in runtime_nodes(cfg):
         if key.endswith('.crop_size') and value is not None and not _is_size(value):
             raise UserError(
                 f'{key}={value!r} is not a valid size: set it to (height, width), both whole '
@@ -154,7 +159,7 @@ def check_optimizers(cfg: Config) -> None:
     if isinstance(constructor, str) and OPTIM_WRAPPER_CONSTRUCTORS.get(constructor) is None:
         problem = unknown(constructor, OPTIM_WRAPPER_CONSTRUCTORS)
         raise UserError(f'optim_wrapper.constructor: {problem}')
-    nodes = read_nodes({'optim_wrapper': wrapper})
+    nodes = runtime_nodes({'optim_wrapper': wrapper})
     if not any(key.endswith('optimizer') for key, _ in nodes):
         raise UserError(
             "optim_wrapper has no optimizer: add one, such as optimizer=dict(type='AdamW', "

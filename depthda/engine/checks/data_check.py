@@ -12,7 +12,7 @@ from mmseg.registry import DATASETS
 from depthda.checkpoints.loading import read_meta
 from depthda.datasets.checks.depth_check import check_image, differing_maps
 from depthda.datasets.rgbd import RGBDSegDataset
-from depthda.engine.overrides import as_list, read_dicts
+from depthda.engine.overrides import as_list, runtime_dicts
 from depthda.errors import UserError
 from depthda.evaluation.score_report import POOLED, group_cells
 
@@ -143,7 +143,7 @@ def check_classes(cfg: Config) -> None:
     A label beyond the model's classes would crash a run on a GPU. A class of the model beyond those
     of the dataset would never be learned.
     """
-    parts = read_dicts(cfg, 'model')
+    parts = runtime_dicts(cfg, 'model')
     heads = [(key, part) for key, part in parts if part.get('num_classes') is not None]
     for key, head in heads:
         if 'type' not in head:
@@ -249,7 +249,7 @@ def datasets_of(cfg: Config, loader: str) -> Iterator[RGBDSegDataset]:
 
 def _configs(cfg: Config, loader: str) -> Iterator[dict]:
     """Yield the configs of a loader's datasets, including those inside pairs and wrappers."""
-    for key, node in read_dicts(cfg, f'{loader}_dataloader'):
+    for key, node in runtime_dicts(cfg, f'{loader}_dataloader'):
         if '.dataset' in key and '.pipeline' not in key:
             kind = node.get('type')
             kind = DATASETS.get(kind) if isinstance(kind, str) else kind

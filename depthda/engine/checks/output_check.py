@@ -14,14 +14,14 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from depthda.engine.checks.data_check import LOADERS, datasets_of
-from depthda.engine.overrides import read_nodes
+from depthda.engine.overrides import runtime_nodes
 from depthda.errors import UserError
 
 _FILES = ('img_path', 'seg_map_path', 'depth_path')
 
 
 def check_outputs(cfg: Config, **folders: str | None) -> None:
-    """Refuse a folder of results that cannot be written, or that is (in) a folder of data.
+    """Refuse a results folder that cannot be written, or that is a data folder or inside one.
 
     Each keyword is the name of an option: ``work_dir`` for ``--work-dir``. If a dataset is missing
     on this machine, only its ``data_root`` is compared.
@@ -49,7 +49,7 @@ def check_outputs(cfg: Config, **folders: str | None) -> None:
 
 
 def check_folder(option: str, path: str) -> None:
-    """Refuse a file where a folder is to be written, and a place where nothing can be written."""
+    """Refuse a path that is a file, and a folder in which nothing can be written."""
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
         raise UserError(f'{option} {path} is a file: name a folder.')
@@ -74,7 +74,7 @@ def _data_folders(cfg: Config) -> Iterator[tuple[Path, str]]:
     """Yield the root of each dataset and each folder of its files, with the key in the config."""
     for name in LOADERS:
         loader = f'{name}_dataloader'
-        for key, value in read_nodes({loader: cfg.get(loader)}):
+        for key, value in runtime_nodes({loader: cfg.get(loader)}):
             if key.endswith('.data_root') and value:
                 yield Path(value).resolve(), key
         for dataset in datasets_of(cfg, name):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from mmengine.config import Config
 
-from depthda.engine.overrides import read_dicts, read_nodes
+from depthda.engine.overrides import runtime_dicts, runtime_nodes
 from depthda.errors import UserError
 
 # Schedulers that end at their lowest rate; others keep the rate or raise it at their end.
@@ -100,7 +100,7 @@ def _saves(cfg: Config) -> bool:
 
 def _schedulers(cfg: Config) -> Iterator[tuple[str, dict]]:
     """Yield every scheduler with its key, from one dict, a list, or a list for each optimiser."""
-    schedulers = read_dicts(cfg, 'param_scheduler')
+    schedulers = runtime_dicts(cfg, 'param_scheduler')
     return ((key, scheduler) for key, scheduler in schedulers if 'type' in scheduler)
 
 
@@ -108,7 +108,7 @@ def _lowest(cfg: Config, scheduler: dict) -> float:
     """Return the last value of a decay, as a fraction of the learning rate."""
     if (ratio := scheduler.get('eta_min_ratio')) is not None:
         return ratio
-    nodes = read_nodes({'optim_wrapper': cfg.optim_wrapper})
+    nodes = runtime_nodes({'optim_wrapper': cfg.optim_wrapper})
     rates = [rate for key, rate in nodes if key.endswith('.lr')]
     return scheduler.get('eta_min', 0) / max(rates, default=1)
 

@@ -28,7 +28,7 @@ from depthda.engine.checks.build_mistakes import build_mistakes, nearest, reason
 from depthda.engine.checks.checkpoint_check import resume_warning
 from depthda.engine.checks.sample_check import tile_warnings
 from depthda.engine.resume import Start, check_resumed
-from depthda.engine.run_end import BegunHook, removed_on_mistake
+from depthda.engine.run_end import FirstIterationHook, remove_outputs_on_mistake
 from depthda.errors import UserError, few
 from depthda.models.tensors import unwrapped
 from depthda.randomness import seeded
@@ -66,7 +66,7 @@ def check_config(cfg: Config, start: Start) -> list[str]:
     return [line for line in (*lines, start.note) if line]
 
 
-class StartCheck(BegunHook):
+class StartCheck(FirstIterationHook):
     """Validate one sample before the first iteration.
 
     The state of the run stays as it is: the weights, the buffers of batch norm, the state of each
@@ -106,7 +106,7 @@ class StartCheck(BegunHook):
 
         What the run has written until then is removed.
         """
-        with removed_on_mistake(cfg, self):
+        with remove_outputs_on_mistake(cfg, self):
             try:
                 with build_mistakes(cfg):
                     yield self

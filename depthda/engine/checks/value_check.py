@@ -16,8 +16,8 @@ from depthda.engine.checks.data_check import LOADERS, datasets_of
 from depthda.engine.overrides import (
     READ_AFTER_PARSING,
     as_list,
-    read_dicts,
-    read_nodes,
+    runtime_dicts,
+    runtime_nodes,
     segmentor_config,
 )
 from depthda.errors import UserError, few
@@ -41,7 +41,7 @@ def check_top_level(cfg: Config) -> None:
         near = difflib.get_close_matches(name, READ_AFTER_PARSING, n=1, cutoff=0.85)
         # Names with these endings are read by configs that build on this one.
         known = name.endswith(('_pipeline', '_dataset'))
-        if near and not known and all(value != cfg[name] for _, value in read_nodes(cfg)):
+        if near and not known and all(value != cfg[name] for _, value in runtime_nodes(cfg)):
             raise UserError(
                 f"nothing reads '{name}' in the config: rename it if you meant '{near[0]}'."
             )
@@ -69,7 +69,7 @@ def check_evaluation(cfg: Config) -> None:
                 )
     sections = ('model', 'val_evaluator', 'test_evaluator')
     classes = _classes(cfg)
-    for key, value in read_nodes({name: cfg.get(name) for name in sections}):
+    for key, value in runtime_nodes({name: cfg.get(name) for name in sections}):
         if key.endswith('.ignore_index') and value in range(len(classes)):
             raise UserError(
                 f'{key}={value} ignores the class {classes[value]}: set it to an index that is not '
@@ -109,7 +109,7 @@ def _check_domain_crops(cfg: Config) -> None:
 def _steps(cfg: Config, loader: str) -> Iterator[tuple[str, dict]]:
     """Yield the transforms of a loader's pipelines, except those inside ``TestTimeAug``."""
     averaged: tuple[str, ...] = ()
-    for key, step in read_dicts(cfg, loader):
+    for key, step in runtime_dicts(cfg, loader):
         if '.pipeline.' in key and not (averaged and key.startswith(averaged)):
             if step.get('type') == 'TestTimeAug':
                 averaged += (f'{key}.',)
@@ -124,7 +124,7 @@ def _classes(cfg: Config) -> list[str]:
 
 def check_model(cfg: Config) -> None:
     """Refuse layers, losses and numbers of stages for which a library's error would be unclear."""
-    for key, part in read_dicts(cfg, 'model'):
+    for key, part in runtime_dicts(cfg, 'model'):
         kind = part.get('type')
         is_layer = key.endswith(('.norm_cfg', '.act_cfg', '.conv_cfg'))
         # The error of mmcv would not name the key.
@@ -165,7 +165,7 @@ def check_loss_names(model: nn.Module) -> None:
 
 def check_pretrained(cfg: Config) -> None:
     """Refuse a missing file of pretrained weights, and a name that mmengine cannot download."""
-    for key, init in read_dicts(cfg, 'model'):
+    for key, init in runtime_dicts(cfg, 'model'):
         if init.get('type') != 'Pretrained':
             continue
         file = str(init.get('checkpoint'))
@@ -191,7 +191,7 @@ def check_bands(cfg: Config) -> None:
     """
     expected = dict(_model_bands(segmentor_config(cfg.get('model') or {})))
     for name in LOADERS:
-        for _, step in read_dicts(cfg, f'{name}_dataloader'):
+        for _, step in runtime_dicts(cfg, f'{name}_dataloader'):
             bands = step.get('optical_bands', 3)
             is_loader = step.get('type') in ('LoadDepth', 'LoadControlDepth')
             for key, number in expected.items() if is_loader else ():
@@ -259,7 +259,7 @@ def check_scores(cfg: Config) -> None:
 
 def loss_warnings(cfg: Config) -> Iterator[str]:
     """Warn of a model that learns nothing, because all of its losses have weight 0."""
-    nodes = read_dicts(cfg, 'model')
+    nodes = runtime_dicts(cfg, 'model')
     losses = {key: part for key, part in nodes if str(part.get('type')).endswith('Loss')}
     if losses and not any(loss.get('loss_weight', 1) for loss in losses.values()):
         keys = ', '.join(f'{key}.loss_weight' for key in losses)

@@ -21,20 +21,20 @@ from depthda.randomness import SampleKey, derive_seed
 class CollapseHook(Hook):
     """Watch the pseudo-labels of ``DomainAdaptation`` at each logging interval.
 
-    A teacher that has collapsed labels nearly all pixels as one class, and training on these labels
+    When a teacher collapses, it labels nearly all pixels as one class, and training on these labels
     reinforces that. A single batch may really show one class only, so the hook warns after several
-    such batches in a row.
+    consecutive checks with the same class.
     """
 
     # Run after the line of the iteration is logged.
     priority = 'LOW'
 
     share: float = 0.99  # a batch has collapsed if one class has more than this share of its labels
-    patience: int = 5  # collapsed batches in a row before the warning
+    patience: int = 5  # consecutive checks with a collapsed batch before the warning
 
     def __post_init__(self) -> None:
-        self._in_a_row = 0
-        self._last = -1
+        self._collapsed_checks = 0  # in succession, with the same class
+        self._last_class = -1
 
     def before_train(self, runner: Runner) -> None:
         intervals = [hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)]
@@ -49,15 +49,17 @@ class CollapseHook(Hook):
         all_reduce(counts)
         largest = int(counts.argmax())
         collapsed = int(counts[largest]) > self.share * int(counts.sum())
-        self._in_a_row = self._in_a_row + 1 if collapsed and largest == self._last else collapsed
-        self._last = largest
-        if self._in_a_row == self.patience:
+        same_class = collapsed and largest == self._last_class
+        self._collapsed_checks = self._collapsed_checks + 1 if same_class else int(collapsed)
+        self._last_class = largest
+        if self._collapsed_checks == self.patience:
             classes = runner.train_dataloader.dataset.metainfo['classes']
             warn(
                 f'iteration {runner.iter + 1}: the teacher has collapsed. In {self.patience} '
-                f'batches in a row it has labelled nearly all target pixels as {classes[largest]}: '
-                'lower the learning rate, start the adaptation later (warm_up), or start from a '
-                'checkpoint trained on the source (load_from).'
+                'consecutive checks (one batch per logging interval), it labelled nearly all '
+                f'target pixels as {classes[largest]}: lower the learning rate, start '
+                'the adaptation later (warm_up), or start from a checkpoint trained on the source '
+                '(load_from).'
             )
 
 

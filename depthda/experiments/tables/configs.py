@@ -12,7 +12,7 @@ from mmseg.registry import DATASETS
 
 from depthda.engine.checks import config_file
 from depthda.engine.checks.renamed import current_path
-from depthda.engine.overrides import apply_overrides, read_nodes
+from depthda.engine.overrides import apply_overrides, runtime_nodes
 from depthda.errors import UserError
 from depthda.experiments.tables.table import ChainStep
 
@@ -63,7 +63,7 @@ def resolve(options: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
     return fill(options)
 
 
-def test_classes(cfg: Config) -> tuple[str, ...]:
+def classes_of_test(cfg: Config) -> tuple[str, ...]:
     """Return the classes of the tested dataset; an empty tuple if the config does not name them."""
     dataset = cfg.test_dataloader.dataset
     if metainfo := dataset.get('metainfo'):
@@ -76,5 +76,5 @@ def test_classes(cfg: Config) -> tuple[str, ...]:
 def data_roots(cfg: Config) -> dict[str, str]:
     """Return each ``data_root`` by its dotted key, also of datasets in pairs and wrappers."""
     loaders = {name: cfg[name] for name in LOADERS if cfg.get(name)}
-    nodes = read_nodes(loaders)
+    nodes = runtime_nodes(loaders)
     return {key: value for key, value in nodes if key.endswith('.data_root') and value}

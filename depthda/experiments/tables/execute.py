@@ -19,31 +19,33 @@ _STEP = re.compile(r'Iter\((\w+)\) \[\s*(\d+)/(\d+)\](?:.*? loss: ([\d.]+))?')
 
 # Called with the run, its phase ('train', 'val' or 'test'), the iteration, the number of
 # iterations, and the loss.
-Follow = Callable[[Run, str, int, int, float | None], None]
+OnProgress = Callable[[Run, str, int, int, float | None], None]
 # Called with a run that has ended, and its error if it failed.
-Ended = Callable[[Run, str | None], None]
+OnEnd = Callable[[Run, str | None], None]
 
 
 def execute(
     runs: Sequence[Run],
     jobs: int = 1,
     gpus: Sequence[str] = (),
-    together: int = 1,
-    follow: Follow = lambda *progress: None,
-    ended: Ended = lambda run, error: None,
-    fits: Callable[[Run], bool] = lambda run: True,
+    runs_per_process: int = 1,
+    on_progress: OnProgress = lambda *progress: None,
+    on_end: OnEnd = lambda run, error: None,
+    may_start: Callable[[Run], bool] = lambda run: True,
 ) -> list[tuple[Run, str]]:
-    """Run ``runs`` and return those that failed, with their errors; a failure stops no other run.
+    """Do ``runs``, and return the failed ones with their errors. A failure stops no other run.
 
     The data of the runs must exist. ``jobs`` processes run at a time and use the devices ``gpus``
-    in turn; without ``gpus``, the environment selects them. A process does ``together`` runs one
-    after another, which saves the time of imports. ``follow`` is called with the progress of a run,
-    ``ended`` with each run that has ended. A run is left out if ``fits`` returns False when its
-    turn comes.
+    in turn; without ``gpus``, the environment selects them. A process does ``runs_per_process``
+    runs one after another, which saves the time of imports. ``on_progress`` is called with the
+    progress of a run, ``on_end`` with each run that has ended. A run is left out if ``may_start``
+    returns False when its turn comes.
     """
     failed: list[tuple[Run, str]] = []
     # All slots share this iterator: each takes the next batch.
-    batches = iter([runs[first : first + together] for first in range(0, len(runs), together)])
+    batches = iter(
+        [runs[first : first + runs_per_process] for first in range(0, len(runs), runs_per_process)]
+    )
     stop, lock = threading.Event(), threading.Lock()
     # If two processes each use as many threads as there are cores, both are many times slower.
     threads = str(max((os.cpu_count() or 1) // jobs, 1))
@@ -53,17 +55,17 @@ def execute(
         for batch in batches:
             if stop.is_set():
                 return
-            batch = list(filter(fits, batch))
+            batch = list(filter(may_start, batch))
             for run in batch:
                 run.folder.mkdir(parents=True, exist_ok=True)
                 write_json(run.folder / 'run.json', run.describe())
                 (run.folder / 'failed.json').unlink(missing_ok=True)  # from an earlier attempt
             gpu = {'CUDA_VISIBLE_DEVICES': gpus[slot % len(gpus)]} if gpus else {}
-            for run, error in _run_batch(batch, environment | gpu, stop, follow):
+            for run, error in _run_batch(batch, environment | gpu, stop, on_progress):
                 with lock:
                     if error is not None:
                         failed.append((run, error))
-                    ended(run, error)
+                    on_end(run, error)
 
     with ThreadPoolExecutor(jobs) as pool:
         try:
@@ -74,7 +76,10 @@ def execute(
 
 
 def _run_batch(
-    batch: Sequence[Run], environment: dict[str, str], stop: threading.Event, follow: Follow
+    batch: Sequence[Run],
+    environment: dict[str, str],
+    stop: threading.Event,
+    on_progress: OnProgress,
 ) -> Iterator[tuple[Run, str | None]]:
     """Start a worker for a batch; yield each run when it ends, with its error.
 
@@ -100,7 +105,7 @@ def _run_batch(
                     return
                 for run in waiting:
                     for progress in logs[run].steps():
-                        follow(run, *progress)
+                        on_progress(run, *progress)
                 while len(waiting) > 1 and _has_ended(waiting[0]):
                     run = waiting.pop(0)
                     yield run, run.error

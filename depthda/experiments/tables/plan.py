@@ -199,7 +199,7 @@ def _tested_domain(step: ChainStep) -> Any:
 
 def _check_classes(table: Table, row: Row, steps: Sequence[ChainStep]) -> None:
     """Refuse a column for a class that the tested dataset does not have."""
-    names = configs.test_classes(resolved_config(steps[-1])) if steps[-1].test else ()
+    names = configs.classes_of_test(resolved_config(steps[-1])) if steps[-1].test else ()
     for column in table.columns if names else ():
         score, dot, name = column.key.rpartition('/')[2].partition('.')
         keys = [f'{score}.{name}' for name in names]

@@ -9,7 +9,7 @@ from typing import Any
 from depthda.checkpoints.loading import file_hash
 from depthda.console import wide_console
 from depthda.errors import UserError, many
-from depthda.experiments.tables.configs import resolved_config, test_classes
+from depthda.experiments.tables.configs import classes_of_test, resolved_config
 from depthda.experiments.tables.plan import Run, find_run, plan_runs
 from depthda.experiments.tables.results import collect
 from depthda.experiments.tables.table import load_table
@@ -40,7 +40,7 @@ def record_score(
     plan = plan_runs(loaded, out, [seed], worlds, [row], smoke)
     run = find_run(plan, loaded.figures_of(loaded.row(row)).name, seed, world)
     result = _submitted(run, table, replace)
-    names = test_classes(resolved_config(run.steps[-1]))
+    names = classes_of_test(resolved_config(run.steps[-1]))
     values = _parse(scores, names)
     recorded = {'at': datetime.now(timezone.utc).isoformat(timespec='seconds')}
     recorded |= {'submission': result['submission'], 'sha256': result['submission_sha256']}

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from depthda.engine.overrides import read_nodes, segmentor_config
+from depthda.engine.overrides import runtime_nodes, segmentor_config
 from depthda.experiments.tables.configs import resolved_config
 from depthda.experiments.tables.samples import SMOKE_SAMPLE
 from depthda.experiments.tables.table import ChainStep, Row
@@ -57,7 +57,7 @@ def short_run(config: str, options: Mapping[str, Any] | None = None) -> dict[str
         short[f'param_scheduler.{i}.end'] = 2 if i == len(schedulers) - 1 else 1
     if 'translate_dataset' in cfg:
         sides = {'source': (64, 64), 'target': (48, 48)}
-        nodes = [key for key, _ in read_nodes({'train_dataloader': cfg.train_dataloader})]
+        nodes = [key for key, _ in runtime_nodes({'train_dataloader': cfg.train_dataloader})]
         short |= {key: sides[key.split('.')[2]] for key in nodes if key.endswith('.crop_size')}
         return short | {'model.target_size': (96, 96)}
     short |= {'train_cfg.val_interval': 2} if cfg.get('val_dataloader') else {}

@@ -30,11 +30,11 @@ class TransNorm(nn.BatchNorm2d):
 
     .. math:: y = (1 + \alpha) \, BN_d(x)
 
-    BN_d has the statistics of domain d; both domains share its scale and shift. α is larger where
-    the statistics of the domains are alike, see :func:`channel_weights`; it has no gradient. In
-    training, the first half of a batch is the source and the second half the target. Tests use the
-    running statistics of the target, which are the ordinary statistics of this layer. Citation: X.
-    Wang et al., "Transferable Normalization", NeurIPS 2019.
+    BN_d has the statistics of domain d; both domains share its scale and shift. α is larger in
+    channels whose statistics are similar in both domains (see :func:`channel_weights`), and it has
+    no gradient. In training, the first half of a batch is the source and the second half the
+    target. At test time, the running statistics of the target are used; they are stored in
+    BatchNorm2d's own buffers. Citation: X. Wang et al., "Transferable Normalization", NeurIPS 2019.
 
     Weights of an ordinary batch norm can be loaded: both domains then start from its statistics.
 
@@ -50,16 +50,16 @@ class TransNorm(nn.BatchNorm2d):
         self.register_buffer('source_mean', torch.zeros(num_features))
         self.register_buffer('source_var', torch.ones(num_features))
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, features: Tensor) -> Tensor:
         if not self.training:
             statistics = (self.source_mean, self.source_var), (self.running_mean, self.running_var)
-            return super().forward(images) * self._factors(*statistics)
-        if not self.has_pairs or len(images) % 2:
+            return super().forward(features) * self._factors(*statistics)
+        if not self.has_pairs or len(features) % 2:
             raise UserError(
-                'TransNorm trains on batches of as many source as target images: wrap the '
-                "segmentor in dict(type='DomainAdaptation', segmentor=...)."
+                'TransNorm needs training batches with equal numbers of source and target images: '
+                "wrap the segmentor in dict(type='DomainAdaptation', segmentor=...)."
             )
-        halves = images.chunk(2)
+        halves = features.chunk(2)
         running = (self.source_mean, self.source_var), (self.running_mean, self.running_var)
         normed = [
             F.batch_norm(half, *buffers, self.weight, self.bias, True, self.momentum, self.eps)

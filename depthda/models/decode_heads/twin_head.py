@@ -1,4 +1,4 @@
-"""Two copies of a decode head that predict together."""
+"""Two copies of a decode head, whose predictions are combined."""
 
 from typing import Literal
 
@@ -12,18 +12,18 @@ from depthda.errors import UserError
 
 @MODELS.register_module()
 class TwinHead(BaseModule):
-    r"""Two copies of a head on the same features, which start from different random weights.
+    r"""Two copies of a head that read the same features and start from different random weights.
 
     .. math:: z = z_1 + z_2 \quad (\text{sum}), \qquad
         z = \log \tfrac 1 2 (\sigma(z_1) + \sigma(z_2)) \quad (\text{mean})
 
     z₁ and z₂ are the logits of the copies, σ is the softmax over classes. With ``'mean'``, σ(z) is
-    the mean of both probabilities. CLAN and TransNorm use the sum, DCA uses the mean.
+    the mean of both copies' probabilities. CLAN and TransNorm use the sum, DCA uses the mean.
 
     Args:
         head: Config of any decode head that returns logits.
         weights: Weights of the losses of the copies.
-        combine: How the copies predict together.
+        combine: ``'sum'`` or ``'mean'``: how the logits of the copies are combined.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class TwinHead(BaseModule):
 
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
         pairs = zip(self.copies, self.inputs_of(inputs), strict=True)
-        return self.join(*(head(own) for head, own in pairs))
+        return self.join(*(head(features) for head, features in pairs))
 
     def inputs_of(self, inputs: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], ...]:
         """Return the features that each copy reads."""
@@ -64,9 +64,9 @@ class TwinHead(BaseModule):
         parts = zip(
             ('first', 'second'), self.copies, self.inputs_of(inputs), self.weights, strict=True
         )
-        for name, head, own, weight in parts:
-            found = head.loss(own, batch_data_samples, train_cfg)
-            scaled = {key: weight * x if 'loss' in key else x for key, x in found.items()}
+        for name, head, features, weight in parts:
+            head_losses = head.loss(features, batch_data_samples, train_cfg)
+            scaled = {key: weight * x if 'loss' in key else x for key, x in head_losses.items()}
             losses |= add_prefix(scaled, name)
         return losses
 

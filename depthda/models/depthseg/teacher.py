@@ -15,7 +15,7 @@ class DepthAnythingTeacher:
     The teacher is loaded with the first batch and is not a submodule of the model, so testing needs
     no teacher, and neither optimiser nor checkpoint contains it. It reads the training images after
     normalisation with ImageNet's values, and enlarges them to a multiple of the patch size.
-    Depth maps that ``depthda depth`` estimates before the training make it unnecessary.
+    If ``depthda depth`` estimates the depth maps before training, no teacher is needed.
 
     Args:
         weights: Hub id or local folder of a Depth Anything checkpoint.

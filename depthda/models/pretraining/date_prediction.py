@@ -44,6 +44,7 @@ class DatePrediction(BaseModel):
         self.bands = bands
         self.backbone = MODELS.build(backbone)
         self.laterals = nn.ModuleList(nn.Conv2d(count, channels, 1) for count in in_channels)
+        # The name is part of checkpoints, so it cannot change.
         self.predict = nn.Sequential(
             nn.Conv2d(channels, channels, 3, padding=1),
             nn.BatchNorm2d(channels),
@@ -63,7 +64,7 @@ class DatePrediction(BaseModel):
         if mode == 'tensor':
             return self._other_date(inputs[:, : self.bands])
         if mode != 'loss':
-            raise NotImplementedError(f'DatePrediction only supports training, not mode={mode!r}')
+            raise NotImplementedError(f'DatePrediction has no mode {mode!r}: use loss or tensor')
         if inputs.shape[1] != 2 * self.bands:
             raise UserError(
                 f'DatePrediction needs two dates with {self.bands} bands each, but the images have '

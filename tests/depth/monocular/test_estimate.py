@@ -246,7 +246,7 @@ def test_depth_that_is_not_finite_is_an_error(estimator, images, tmp_path, monke
     monkeypatch.setattr(
         DepthEstimator, 'whole', lambda self, inputs, sizes: [np.full(s, np.nan) for s in sizes]
     )
-    with pytest.raises(UserError, match='depth that is not finite for .*png: try --amp off'):
+    with pytest.raises(UserError, match='non-finite depth for .*png: try --amp off'):
         run(estimator, images, tmp_path)
     assert not list(tmp_path.rglob('*.png'))
 

@@ -19,7 +19,7 @@ def test_published_weights(weights, licence):
 @pytest.mark.parametrize(
     'card, licence',
     [
-        (None, 'unknown: see where you got it'),
+        (None, 'unknown: see the source of the weights'),
         (
             '---\nlibrary: x\nlicense: cc-by-nc-4.0\ntags:\n- y\n---\n# Model',
             'cc-by-nc-4.0, as its',

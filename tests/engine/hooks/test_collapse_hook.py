@@ -40,11 +40,12 @@ def warnings(monkeypatch, batches, interval=1, **settings):
 ALL, MOST, MIXED = [[2] * 100], [[2] * 98 + [0] * 2], [[1] * 60 + [2] * 40]
 
 
-def test_several_batches_of_one_class_in_a_row_are_reported_once(monkeypatch):
+def test_consecutive_batches_of_one_class_are_reported_once(monkeypatch):
     (message,) = warnings(monkeypatch, [MIXED] * 3 + [ALL] * 9)
     assert message.startswith(
-        'iteration 8: the teacher has collapsed. In 5 batches in a row it has labelled nearly '
-        'all target pixels as pond: lower the learning rate'
+        'iteration 8: the teacher has collapsed. In 5 consecutive checks '
+        '(one batch per logging interval), it labelled nearly all target '
+        'pixels as pond: lower the learning rate'
     )
 
 

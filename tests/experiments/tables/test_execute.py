@@ -40,7 +40,9 @@ def test_a_worker_that_dies_fails_only_its_current_run(write_table, tmp_path, mo
     )
     stand_in_worker(monkeypatch, script)
     ended = []
-    failed = execute(runs, together=4, ended=lambda run, error: ended.append((run.seed, error)))
+    failed = execute(
+        runs, runs_per_process=4, on_end=lambda run, error: ended.append((run.seed, error))
+    )
     died = 'the worker process died (status -11)'
     assert ended == [(0, None), (1, died), (2, None), (3, None)]
     assert failed == [(runs[1], died)] and all(run.result for run in (runs[0], *runs[2:]))
@@ -59,7 +61,7 @@ def test_a_failure_of_an_earlier_attempt_does_not_count(write_table, tmp_path, m
         'for folder in sys.argv[1:]: open(folder + "/result.json", "w").write(\'{"a": 1}\')'
     )
     stand_in_worker(monkeypatch, script)
-    assert execute(runs, together=2) == [] and all(run.result for run in runs)
+    assert execute(runs, runs_per_process=2) == [] and all(run.result for run in runs)
 
 
 def test_jobs_take_the_devices_in_turn_and_share_the_cores(write_table, tmp_path, monkeypatch):
@@ -90,7 +92,7 @@ def test_progress_is_read_from_the_log(run, monkeypatch):
     )
     stand_in_worker(monkeypatch, script)
     calls = []
-    execute([run], follow=lambda *progress: calls.append(progress))
+    execute([run], on_progress=lambda *progress: calls.append(progress))
     assert calls == [(run, 'train', 250, 300, 0.5449)]
 
 

@@ -129,7 +129,7 @@ def test_the_encoder_sees_both_domains_in_one_batch():
 
 def test_training_without_pairs_and_self_training_are_refused():
     model = MODELS.build(trans_normed())
-    with pytest.raises(UserError, match='batches of as many source as target images'):
+    with pytest.raises(UserError, match='equal numbers of source and target images'):
         model.extract_feat(torch.randn(2, 3, 32, 32))
     with pytest.raises(UserError, match='cannot be combined with self-training'):
         adapted(dict(pseudo=dict(type='ConfidentShare')), segmentor=trans_normed())

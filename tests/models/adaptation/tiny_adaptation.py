@@ -66,7 +66,7 @@ def segmentor(dropout=0.0, **changes):
 
 
 def adapted(parts=None, **changes):
-    """Build ``DomainAdaptation`` with the parts around the segmentor; it is in training mode."""
+    """Build ``DomainAdaptation`` with these parts, in training mode."""
     config = changes.pop('segmentor', None) or segmentor(**changes)
     model = MODELS.build(dict(type='DomainAdaptation', segmentor=config, **(parts or {})))
     model.init_weights()
@@ -92,7 +92,7 @@ def pair(images=2, size=SIZE, channels=3):
 
 
 def source_of(batch):
-    """Return the source half of a batch, for a training without target."""
+    """Return the source half of a batch, for training without a target."""
     return {key: copy.deepcopy(domains['source']) for key, domains in batch.items()}
 
 

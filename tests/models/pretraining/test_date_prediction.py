@@ -70,7 +70,7 @@ def test_images_without_two_dates_are_refused(bands, channels):
 
 
 def test_it_has_no_mode_for_tests():
-    with pytest.raises(NotImplementedError, match="mode='predict'"):
+    with pytest.raises(NotImplementedError, match="no mode 'predict'"):
         date_prediction()(torch.zeros(2, 6, 32, 32), mode='predict')
 
 
