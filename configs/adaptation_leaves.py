@@ -59,7 +59,7 @@ SEGMENTORS = {
     'clan_r50': TWIN.format(''),
     'clan_tiny': TWIN.format(''),
     'fada_r50': FADA,
-    'fada-as-released_r50': FADA,
+    'fada-released-weights_r50': FADA,
     'dca_r50': """\
 dict(
     _base_.model,
@@ -98,7 +98,7 @@ TITLES = {
     'transnorm': 'TransNorm',
     'clan': 'CLAN',
     'fada': 'FADA',
-    'fada-as-released': "FADA with LoveDA's released weights",
+    'fada-released-weights': "FADA with LoveDA's released weights",
     'iast': 'IAST',
     'pycda': 'PyCDA',
     'dca': 'DCA',
@@ -114,7 +114,7 @@ LOVEDA = [
     ('transnorm', 'r50', 'baselines', 'deeplabv2_r50_1xb8-10k'),
     ('clan', 'r50', 'baselines', 'deeplabv2_r50_1xb8-10k'),
     ('fada', 'r50', 'baselines', 'deeplabv2_r50_1xb8-10k'),
-    ('fada-as-released', 'r50', 'baselines', 'deeplabv2_r50_1xb8-10k'),
+    ('fada-released-weights', 'r50', 'baselines', 'deeplabv2_r50_1xb8-10k'),
     ('iast', 'r50', 'baselines', 'pspnet_r50_1xb8-10k'),
     ('pycda', 'r50', 'baselines', 'pspnet_r50_1xb8-10k'),
     ('dca', 'r50', 'baselines', 'pspnet_r50_1xb8-10k'),
@@ -124,7 +124,7 @@ LOVEDA = [
     (OWN, 'mit-b5-b1', 'depthda', 'daformer_mit-b5-b1_1xb2-40k'),
 ]
 VAIHINGEN = ('daformer', 'adaptsegnet')
-ADVERSARIAL = ('adaptsegnet', 'transnorm', 'clan', 'fada', 'fada-as-released', 'st-dasegnet')
+ADVERSARIAL = ('adaptsegnet', 'transnorm', 'clan', 'fada', 'fada-released-weights', 'st-dasegnet')
 RARE = ('daformer', 'mic', OWN)  # draw tiles with rare classes more often
 SAMPLE = [
     ('daformer', 'upernet'),
@@ -212,8 +212,8 @@ def _method(
     direction = 'tiny' if tiny else direction
     changed = SEGMENTORS.get(f'{method}_{network}')
     body = '' if changed is None else f'segmentor = {changed}\n'.replace('DIRECTION', direction)
-    path = SETTINGS / f'{method.removesuffix("-as-released")}.py'
-    settings = _variable(path, 'as-released' in method, network, direction)
+    path = SETTINGS / f'{method.removesuffix("-released-weights")}.py'
+    settings = _variable(path, 'released-weights' in method, network, direction)
     optimisers = _variable(path, False, network, 'optimisers') if method in ADVERSARIAL else ''
     body += BODY.format(
         settings=settings,
@@ -235,7 +235,7 @@ def _variable(path: Path, released: bool, network: str, direction: str) -> str:
     if base := re.search(r"_base_ = '(.*)'", text):
         text += (path.parent / base[1]).read_text()
     network = network.replace('-', '_')
-    names = ['as_released'] if released else []
+    names = ['released_weights'] if released else []
     names += [network] if direction == 'tiny' == network else []
     names += [f'{network}_{direction}', f'adaptation_{direction}', direction, 'adaptation']
     return next(name for name in names if f'\n{name} = ' in text)

@@ -8,7 +8,7 @@ adaptation = dict(
 )
 # As in LoveDA's baselines: a tenth of the segmentation loss, and a critic of the third stage.
 released_critic = dict(type='ClassCritic', in_channels=1024)
-as_released = dict(
+released_weights = dict(
     type='DomainAdaptation',
     terms=[dict(type='ClasswiseAdversary', critic=released_critic, weight=0.001, stage=2)],
     source_weight=0.1,

@@ -78,7 +78,7 @@ ADAPTED = [
     (
         'fada-released-weights',
         "FADA (AT), with the weights of LoveDA's baselines",
-        'adaptation/fada-as-released_r50',
+        'adaptation/fada-released-weights_r50',
         8,
         '10k',
     ),

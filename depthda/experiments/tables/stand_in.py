@@ -83,7 +83,7 @@ def _tiny(row: Row) -> dict[str, Any]:
     kind = f'{_kind(segmentor_config(cfg.model))}_tiny'
     if cfg.model.type == 'DomainAdaptation':
         # The configs of a method begin with its name.
-        method = Path(row.config).stem.split('_')[0].removesuffix('-as-released')
+        method = Path(row.config).stem.split('_')[0].removesuffix('-released-weights')
         kind = f'{method}_{kind.replace("_tiny", "-tiny")}'
     config = f'configs/sample/{kind}_{direction}'
     if cfg.test_evaluator:

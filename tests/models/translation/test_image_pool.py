@@ -85,7 +85,7 @@ def test_a_pool_is_restored_whatever_its_size(seen):
     third = torch.nn.ModuleDict(dict(pool=ImagePool(3)))
     third.load_state_dict(model.state_dict())  # as torch loads
     assert torch.equal(third['pool'].images, model['pool'].images)
-    with pytest.raises(UserError, match=r'1 missing \(pool.images\)'):
+    with pytest.raises(UserError, match=r'1 weight missing \(pool.images\)'):
         complete_weights(again, {}, 'do not')
 
 
