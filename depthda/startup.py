@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from importlib.machinery import ModuleSpec
 from pickle import UnpicklingError
+from typing import Any
 
 from depthda.dependencies import check_dependencies
 
@@ -73,6 +74,13 @@ def _use_image_loader_of_depthda(load: Load) -> None:
     images.install()
 
 
+def _compute_accuracy_without_sorting(load: Load) -> None:
+    load()
+    from depthda.models.losses import pixel_accuracy
+
+    pixel_accuracy.install()
+
+
 def _import_without_messages(load: Load) -> None:
     """Import a module; hide its messages about an optional service and unneeded compiled ops."""
     with redirect_stdout(io.StringIO()), warnings.catch_warnings():
@@ -89,7 +97,8 @@ def _import_yapf(load: Load) -> None:
     deadline = time.monotonic() + _YAPF_TIMEOUT_S
     while True:
         try:
-            return load()
+            load()
+            return _format_each_text_once()
         except (EOFError, UnpicklingError) as error:
             if time.monotonic() > deadline:
                 from platformdirs import user_cache_dir
@@ -99,10 +108,30 @@ def _import_yapf(load: Load) -> None:
             time.sleep(0.05)
 
 
+def _format_each_text_once() -> None:
+    """Let yapf remember the last text: mmengine formats the config again for each checkpoint.
+
+    This takes half a second each time, which is most of the time of a short run.
+    """
+    from yapf.yapflib import yapf_api
+
+    format_code, texts = yapf_api.FormatCode, {}
+
+    def format_code_once(text: str, **options: Any) -> tuple[str, bool]:
+        key = text, repr(options)
+        if key not in texts:
+            texts.clear()  # a run has one config
+            texts[key] = format_code(text, **options)
+        return texts[key]
+
+    yapf_api.FormatCode = format_code_once
+
+
 _IMPORT_WRAPPERS: dict[str, Callable[[Load], None]] = {
     'mmseg.registry': _register_on_first_use,
     'mmengine.runner.checkpoint': _read_checkpoints_as_data,
     'mmseg.apis.inference': _use_image_loader_of_depthda,
+    'mmseg.models.decode_heads.decode_head': _compute_accuracy_without_sorting,
     'mmseg.datasets': _import_without_messages,
     'mmcv.cnn.bricks.transformer': _import_without_messages,
     'yapf': _import_yapf,

@@ -122,3 +122,22 @@ def test_an_empty_cache_file_is_read_once_it_is_complete_or_reported_after_a_tim
     assert done.returncode == 1
     folder = grammar.parents[1]
     assert f'ImportError: the cache of yapf in {folder} is damaged: remove it' in done.stderr
+
+
+FORMATTED_ONCE = """
+from yapf.yapflib import yapf_api
+calls, format_code = [], yapf_api.FormatCode
+yapf_api.FormatCode = lambda *args, **options: calls.append(1) or format_code(*args, **options)
+del sys.modules['yapf']  # executed again, so that depthda patches the counting function
+from mmengine.config import Config
+cfg = Config(dict(model=dict(type='A', channels=[1, 2, 3]), name='one'))
+texts = [cfg.pretty_text for _ in range(3)]
+cfg.name = 'two'
+texts.append(cfg.pretty_text)
+print(len(calls), texts[0] == texts[2] != texts[3], 'two' in texts[3])
+"""
+
+
+def test_an_unchanged_config_is_formatted_only_once():
+    done = run(f'import sys, depthda\n{FORMATTED_ONCE}')
+    assert (done.returncode, done.stdout) == (0, '2 True True\n'), done.stderr
