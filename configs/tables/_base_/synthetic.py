@@ -73,6 +73,8 @@ def row(name, title, model, direction, part='', options=None, pretrained=True, *
     if pretrained:
         network = model.rpartition('_')[2] if model.endswith('-tiny') else model
         encoders = ENCODERS.get(network, ['backbone.rgb', 'backbone.depth'])
+        if model.startswith('st-dasegnet'):  # its two encoders are built from one config
+            encoders = ['segmentor.backbone.encoder']
         fields['pretrained'] = pretraining(FAMILIES.get(model, 'resnet-tiny'))
         start = from_pretrained(*encoders) | trained_for(ITERATIONS)
     return dict(
