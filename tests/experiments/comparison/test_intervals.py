@@ -43,11 +43,10 @@ def _redistribute(labels, noise):
 
 
 @pytest.mark.parametrize('count', [2, 3, 9, 200])
-@pytest.mark.parametrize('level', [0.5, 0.95, 0.999])
-def test_t_intervals_match_scipy(count, level):
+def test_t_intervals_match_scipy(count):
     values = np.random.default_rng(count).normal(2, 3, count)
-    expected = stats.t.interval(level, count - 1, values.mean(), stats.sem(values))
-    mean, *interval = t_interval(values, level)
+    expected = stats.t.interval(0.95, count - 1, values.mean(), stats.sem(values))
+    mean, *interval = t_interval(values)
     assert mean == values.mean() and interval == pytest.approx(expected)
     assert t_interval(values[:1]) == (values[0], None, None)
 
