@@ -79,7 +79,7 @@ def run_table(
         jobs = jobs or max(len(gpus), 1)
         # A smoke run takes seconds, most of them for imports, so a process does several.
         together = math.ceil(len(todo) / jobs) if smoke else 1
-        failed = do_runs(console, pretrainings, jobs, gpus, limit=limit)
+        failed = do_runs(console, pretrainings, jobs, gpus, limit=limit) if pretrainings else []
         failed += do_runs(console, _ready(console, todo), jobs, gpus, together, limit)
     runs = plan_runs(table, out, seeds, worlds, None, smoke)
     _write(console, table, runs, Path(out), others)
