@@ -113,6 +113,7 @@ def _share_domain(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def _share_splits(seen: Mapping[str, Any], tested: Mapping[str, Any]) -> bool:
+    """Return whether two datasets may share a split; ``'all'`` includes every split."""
     everything = 'folder' not in seen and 'all' in _names(seen, 'split') + _names(tested, 'split')
     return everything or _share_name(seen, tested, 'split')
 

@@ -1,7 +1,6 @@
 """Test a model with its depth map, and with several replacements of the map."""
 
 import copy
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -46,7 +45,7 @@ def test_variants(
     options = cfg_options or {}
     cfg = load_config(config, options)
     for kind in kinds:
-        settings = dict(work_dir=os.path.join(folder, kind), tta=tta, launcher=launcher)
+        settings = dict(work_dir=str(folder / kind), tta=tta, launcher=launcher)
         replaced = {**options, **_replace_depth(cfg, tta, VARIANTS[kind].by)}
         test(config, checkpoint, cfg_options=replaced, **settings)
 

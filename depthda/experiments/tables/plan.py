@@ -10,7 +10,6 @@ from typing import Any
 from depthda.engine.checks.renamed import first_name, former_names
 from depthda.errors import UserError
 from depthda.experiments.tables import configs
-from depthda.experiments.tables.configs import data_roots, resolved_config
 from depthda.experiments.tables.samples import sample_folder
 from depthda.experiments.tables.stand_in import smoke_row
 from depthda.experiments.tables.table import ChainStep, Pretraining, Row, Table
@@ -151,9 +150,10 @@ class _Planner:
             stopped = former if former.is_dir() and not folder.is_dir() else folder
             folder = self.finished.get(folder.name, stopped)
         data = None if row.sample is None else sample_folder(self.out, world, row.sample)
-        cfgs = [resolved_config(step) for step in steps if not (step.tool or self.smoke)]
-        roots = [root for cfg in cfgs for root in data_roots(cfg).values() if '{' not in root]
-        missing = next((root for root in roots if not Path(root).is_dir()), None)
+        cfgs = [configs.resolved_config(step) for step in steps if not (step.tool or self.smoke)]
+        roots = [root for cfg in cfgs for root in configs.data_roots(cfg).values()]
+        absent = (root for root in roots if '{' not in root and not Path(root).is_dir())
+        missing = next(absent, None)
         return Run(table, row, world, seed, steps, digest, folder, data, missing, pretraining)
 
 
@@ -161,7 +161,7 @@ def _check_best(row: Row, steps: Sequence[ChainStep]) -> None:
     """Refuse to test a best checkpoint if the training does not save one."""
     best = {step.of for step in steps if step.test and step.checkpoint == 'best'}
     for step in (step for step in steps if step.train and step.name in best):
-        cfg = resolved_config(step)
+        cfg = configs.resolved_config(step)
         hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
         if not hook.get('save_best') or cfg.get('val_dataloader') is None:
             raise UserError(
@@ -184,13 +184,13 @@ def _check_baseline(table: Table, row: Row, steps: Sequence[ChainStep]) -> None:
 
 
 def _tested_domain(step: ChainStep) -> Any:
-    loader = resolved_config(step).get('test_dataloader') if step.test else None
+    loader = configs.resolved_config(step).get('test_dataloader') if step.test else None
     return ((loader or {}).get('dataset') or {}).get('domain')
 
 
 def _check_classes(table: Table, row: Row, steps: Sequence[ChainStep]) -> None:
     """Refuse a column for a class that the tested dataset does not have."""
-    names = configs.classes_of_test(resolved_config(steps[-1])) if steps[-1].test else ()
+    names = configs.classes_of_test(configs.resolved_config(steps[-1])) if steps[-1].test else ()
     for column in table.columns if names else ():
         score, dot, name = column.key.rpartition('/')[2].partition('.')
         keys = [f'{score}.{name}' for name in names]
@@ -214,7 +214,7 @@ def _with_row(row: Row, step: ChainStep) -> ChainStep:
     options = {**row.options, **step.options}
     if row.sample is not None:
         cfg = configs.read_config(step.train or step.test)
-        options = dict.fromkeys(data_roots(cfg), '{data}') | options
+        options = dict.fromkeys(configs.data_roots(cfg), '{data}') | options
     if step.train:
         options['randomness.seed'] = '{seed}'
     return replace(step, options=options)
@@ -223,7 +223,7 @@ def _with_row(row: Row, step: ChainStep) -> ChainStep:
 def _identity(step: ChainStep) -> Any:
     if step.tool:
         return [first_name(word) for word in step.tool]
-    cfg = resolved_config(step).to_dict()
+    cfg = configs.resolved_config(step).to_dict()
     content = first_form({key: cfg[key] for key in DECIDING if key in cfg})
     if cfg.get('load_partial'):
         content['load_partial'] = True
