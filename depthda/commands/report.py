@@ -22,8 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> None:
-    from depthda.experiments.page import make_page
-    from depthda.experiments.page.page import HEAVY
+    from depthda.experiments.page.page import HEAVY, make_page
 
     page = make_page(
         args.runs, **picked(args, 'out', 'names', 'title', 'tiles'), command=args.typed

@@ -8,7 +8,7 @@ import time
 from argparse import ArgumentParser, Namespace
 
 from depthda.cli import picked, stopped_by_signals
-from depthda.errors import UserError
+from depthda.errors import UserError, check_count
 
 EXAMPLES = (
     '%(prog)s configs/tables/synthetic.py --seeds 0 1 2',
@@ -59,9 +59,15 @@ def run(args: Namespace) -> int:
 
 
 def _run_tables(args: Namespace) -> int:
-    from depthda.experiments.tables.runner import check_arguments, run_table, say_failed
+    from depthda.experiments.tables.runner import run_table, say_failed
+    from depthda.experiments.tables.table_check import check_distinct
 
-    check_arguments(args.jobs, args.seeds, args.hours)
+    check_count('--jobs', 1 if args.jobs is None else args.jobs)
+    if args.hours is not None and not args.hours > 0:
+        raise UserError(f'--hours {args.hours:g}: use a number above 0.')
+    if args.seeds and min(args.seeds) < 0:
+        raise UserError(f'--seeds {min(args.seeds)}: use 0 or more.')
+    check_distinct('--seeds', args.seeds or ())
     names = ('seeds', 'worlds', 'only', 'vary', 'gpus', 'jobs', 'dry_run', 'smoke', 'report')
     names += ('shard', 'hours', 'contribute')
     out = args.out or ('work_dirs/tables-smoke' if args.smoke else 'work_dirs/tables')

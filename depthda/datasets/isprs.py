@@ -68,17 +68,16 @@ class ISPRSDataset(RGBDSegDataset):
         if areas is None:
             translation = read_json(Path(data_root) / TRANSLATION) or {}
             areas = translation.get('areas') or in_split
-            return tuple(area for area in in_split if area in areas)
-        if not areas or isinstance(areas, str):
+        elif not areas or isinstance(areas, str):
             raise UserError(
                 f'areas={areas!r} of {name} is not a list of areas: choose from {", ".join(known)}'
             )
-        if unknown := [str(area) for area in areas if area not in known]:
+        elif unknown := [str(area) for area in areas if area not in known]:
             raise UserError(
                 f'areas={list(areas)} of {name} contains unknown areas ({", ".join(unknown)}): '
                 f'choose from {", ".join(known)}'
             )
-        if others := [area for area in areas if area not in in_split]:
+        elif others := [area for area in areas if area not in in_split]:
             raise UserError(
                 f'areas={list(areas)} of {name} contains areas that are not in split {split!r} '
                 f'({", ".join(others)}): choose from {", ".join(in_split)}'

@@ -19,13 +19,13 @@ from depthda.errors import UserError
 
 
 class _DatasetFacts(NamedTuple):
-    """Facts that a rule needs about the dataset, and about the image after ``LoadDepth``."""
+    """What the rules need to know about a dataset."""
 
     has_labels: bool
     has_depth: bool
-    ignore_index: int
+    ignore_index: int  # value of the pixels without a label
     optical_bands: int
-    channels: int  # the optical bands, and one more with depth
+    channels: int  # of an image after LoadDepth: the optical bands and, if there is one, depth
 
 
 Rule = Callable[[Any, _DatasetFacts], str | None]
@@ -37,7 +37,7 @@ def check_pipeline(
     has_depth: bool = True,
     ignore_index: int = 255,
 ) -> None:
-    """Raise a ``UserError`` that names the first unsafe transform and how to fix it.
+    """Raise a ``UserError`` that names the first unsafe transform and says how to fix it.
 
     The rules also apply to a dataset without depth if its pipeline has ``LoadDepth``, so that a
     config stays valid when depth is turned on.
@@ -57,7 +57,8 @@ def check_pipeline(
 def is_random(step: dict) -> bool:
     """Return whether the transform with the config ``step`` changes an image at random.
 
-    A flip with probability 0 or 1 is not random, and mmseg flips the prediction back.
+    A flip with probability 0 or 1 is not random. Test pipelines use it: mmseg flips the prediction
+    back.
     """
     kind = str(step.get('type'))
     if kind == 'RandomFlip' and step.get('prob') in (0, 1):
@@ -69,8 +70,8 @@ def _fault(transform: Callable, loaded: bool, has_loader: bool, info: _DatasetFa
     kind = type(transform)
     if kind in _LABEL_LOADERS and not info.has_labels:
         return (
-            'cannot load labels, because this dataset has none: remove it from the pipeline (the '
-            'LoveDA configs have such a pipeline: pipeline={{_base_.unlabelled_pipeline}})'
+            'cannot load labels, because this dataset has none: remove it from the pipeline (in '
+            'the LoveDA configs, write pipeline={{_base_.unlabelled_pipeline}})'
         )
     if isinstance(transform, DepthJitter) and not loaded:
         return 'has no depth to alter: put it after LoadDepth'
@@ -118,24 +119,14 @@ def _resize_inside(transform: Any, info: _DatasetFacts) -> str | None:
 
 
 def _fills(image_fill: Any, label_fill: Any, info: _DatasetFacts) -> str | None:
-    # OpenCV accepts up to four fill values, one per channel. If one of them is not 0, the number of
-    # bands decides whether depth is filled with it.
+    # OpenCV accepts one fill value for each of up to four channels. Which of them fills depth
+    # depends on the number of bands, so all of them must be 0.
     if any(image_fill) if isinstance(image_fill, Sequence) else image_fill:
         return f'fills the image with {image_fill}: fill with 0, which means "no depth"'
     if label_fill == info.ignore_index:
         return None
     text = f'fills labels with {label_fill}, which would count as a class'
     return f'{text}: fill with {info.ignore_index}, which is ignored'
-
-
-def _fill_rule(image_fill: str) -> Rule:
-    """Return the rule of a transform that fills the image with its attribute ``image_fill``.
-
-    A transform without this attribute fills the image with 0.
-    """
-    return lambda transform, info: _fills(
-        getattr(transform, image_fill, 0), transform.seg_pad_val, info
-    )
 
 
 def _pad(transform: Any, info: _DatasetFacts) -> str | None:
@@ -183,12 +174,13 @@ _GEOMETRIC: dict[type, Rule] = {
     mmcv_transforms.RandomChoiceResize: _resize_inside,
     mmseg_transforms.ResizeShortestEdge: _resize_inside,
     mmcv_transforms.CenterCrop: _centre_crop,
-    mmseg_transforms.RandomRotate: _fill_rule('pal_val'),  # mmseg's spelling
+    # mmseg's name of this attribute is misspelt.
+    mmseg_transforms.RandomRotate: lambda t, info: _fills(t.pal_val, t.seg_pad_val, info),
     mmseg_transforms.RandomRotFlip: _rot_flip,
-    AlignedRotFlip: _fill_rule(''),
+    AlignedRotFlip: lambda t, info: _fills(0, t.seg_pad_val, info),
     mmcv_transforms.Pad: _pad,
     mmseg_transforms.RandomCutOut: _cut_out,
-    mmseg_transforms.RandomMosaic: _fill_rule('pad_val'),
+    mmseg_transforms.RandomMosaic: lambda t, info: _fills(t.pad_val, t.seg_pad_val, info),
 }
 _LABEL_LOADERS = (mmcv_transforms.LoadAnnotations, mmseg_transforms.LoadAnnotations)
 _HARMLESS = (
@@ -212,6 +204,6 @@ _RANDOM = (
     'OpticalDistortion', 'PhotoMetricDistortion',
 )  # fmt: skip
 _OTHERWISE = (
-    f'{_BEFORE}, or, if it moves all channels alike and fills with 0, set keeps_depth = True in '
-    'its class'
+    f'{_BEFORE}. If it moves all channels alike and fills with 0, set keeps_depth = True in its '
+    'class instead'
 )

@@ -18,23 +18,20 @@ def read_budget(cfg: Config | None) -> Budget:
     cfg, placeholder = (Config(), NOT_RECORDED) if cfg is None else (cfg, 'none')
     loader, wrapper = cfg.get('train_dataloader') or {}, cfg.get('optim_wrapper') or {}
     train_cfg = cfg.get('train_cfg') or {}
-    lengths = [f'{train_cfg[k]:,}' for k in ('max_iters', 'max_epochs') if train_cfg.get(k)]
-    unit = ' epochs' if train_cfg.get('max_epochs') else ''
+    units = {'max_iters': '', 'max_epochs': ' epochs'}
+    lengths = [f'{train_cfg[key]:,}{unit}' for key, unit in units.items() if train_cfg.get(key)]
     batch_size = loader.get('batch_size')
     # With several optimisers, each learning rate follows the name of its optimiser.
     wrappers = {f'{name} ': value for name, value in wrapper.items() if isinstance(value, Mapping)}
     wrappers = {'': wrapper} | wrappers
-    rates = [
-        f'{name}{value["optimizer"]["lr"]:g}'
-        for name, value in wrappers.items()
-        if 'optimizer' in value
-    ]
+    optimizers = {name: value.get('optimizer') for name, value in wrappers.items()}
+    rates = [f'{name}{value["lr"]:g}' for name, value in optimizers.items() if value]
     nodes = runtime_nodes({'train_dataloader': loader})
     sizes = [value for key, value in nodes if key.endswith('.crop_size') and value]
     crops = dict.fromkeys((size, size) if isinstance(size, int) else tuple(size) for size in sizes)
     batch_sizes = [batch_size * wrapper.get('accumulative_counts', 1)] if batch_size else []
     budget = {
-        'iterations': [f'{length}{unit}' for length in lengths],
+        'iterations': lengths,
         'learning rate': rates,
         'batch size': batch_sizes,
         'crop': [f'{height} × {width}' for height, width in crops],

@@ -6,10 +6,8 @@ stopped and started again.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table as RichTable
 
@@ -18,13 +16,12 @@ from depthda.datasets.loveda import LoveDARGBD
 from depthda.errors import UserError
 from depthda.evaluation.score_report import format_score
 from depthda.evaluation.submission import pack
-from depthda.experiments.page import make_page
+from depthda.experiments.page.page import make_page
 from depthda.experiments.tables.plan import Run, plan_runs
 from depthda.experiments.tables.runner import do_runs, make_data
 from depthda.experiments.tables.table import Column, Row, Table
-from depthda.io.plotting import plt, save_figure
 from depthda.io.rasters import read_png
-from depthda.pictures import colours
+from depthda.pictures.panel import PanelRow, draw_panel
 
 SAMPLE = {'train': 100, 'test': 20, 'size': 256}
 MODELS = {'upernet': 'RGB only', 'depthda': 'RGB + depth'}
@@ -44,7 +41,7 @@ def run_demo(out: str | Path, iterations: int = 300, seed: int = 0, jobs: int = 
     directions = _plan(out, iterations, seed)
     runs = [run for pair in directions.values() for run in pair]
     todo = [run for run in runs if run.result is None]
-    make_data(console, todo, jobs)
+    make_data(todo, jobs)
     # The longer runs start first, so that none of them runs alone at the end.
     failed = do_runs(console, sorted(todo, key=lambda run: run.row.name), jobs)
     if failed:
@@ -72,7 +69,6 @@ def run_demo(out: str | Path, iterations: int = 300, seed: int = 0, jobs: int = 
 
 
 def _plan(out: Path, iterations: int, seed: int) -> dict[str, list[Run]]:
-    """Return the runs of each direction, one for each model."""
     lengths = 'train_cfg.max_iters', 'train_cfg.val_interval', 'default_hooks.checkpoint.interval'
     options = dict.fromkeys((*lengths, 'param_scheduler.1.end'), iterations)
     warm_up = ('param_scheduler.0.end', 'param_scheduler.1.begin')
@@ -125,46 +121,3 @@ def _draw(path: Path, directions: dict[str, list[Run]], tiles: int = 2) -> None:
     meta = LoveDARGBD.METAINFO
     title = 'Trained on one domain, tested on the other (the first tiles of each test set)'
     draw_panel(path, rows, meta['classes'], meta['palette'], title)
-
-
-@dataclass
-class PanelRow:
-    """One row of the picture: a tile with its depth, labels and predictions."""
-
-    text: str  # to the left of the row
-    image: np.ndarray  # RGB [H, W, 3]
-    depth: np.ndarray  # [H, W], 0 is no-data
-    labels: np.ndarray  # class indices [H, W]; 255 is ignored
-    predictions: dict[str, np.ndarray]  # class indices [H, W] by the name of the model
-
-
-def draw_panel(
-    path: str | Path,
-    rows: Sequence[PanelRow],
-    classes: Sequence[str],
-    palette: Sequence[Sequence[int]],
-    title: str,
-) -> None:
-    """Write a picture of these rows. Stripes mark ignored pixels and missing depth."""
-    models = list(rows[0].predictions)
-    columns = ['image', 'relative depth', 'labels', *models]
-    size = 2.3 * len(columns), 2.4 * len(rows) + 1.1
-    grid = dict(figsize=size, squeeze=False, layout='constrained')
-    figure, axes = plt.subplots(len(rows), len(columns), **grid)
-    for row, line in zip(rows, axes, strict=True):
-        pictures = [row.image, colours.of_depth(row.depth), colours.of_labels(row.labels, palette)]
-        pictures += [colours.of_labels(row.predictions[model], palette) for model in models]
-        for axis, picture in zip(line, pictures, strict=True):
-            axis.imshow(picture, interpolation='nearest')
-            axis.set(xticks=[], yticks=[])
-        line[0].set_ylabel(row.text, fontsize=9)
-        for axis, model in zip(line[3:], models, strict=True):
-            labelled = row.labels != colours.IGNORED
-            correct = 100 * float((row.predictions[model] == row.labels)[labelled].mean())
-            axis.set_xlabel(f'{correct:.1f} % of pixels correct', fontsize=8)
-    for axis, name in zip(axes[0], columns, strict=True):
-        axis.set_title(name, fontsize=10)
-    style = dict(loc='outside lower center', fontsize=8, frameon=False)
-    figure.legend(handles=colours.class_patches(classes, palette), ncols=len(classes), **style)
-    figure.suptitle(title, fontsize=11)
-    save_figure(figure, path, 110)

@@ -34,7 +34,6 @@ def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:
     headline = (metrics.get('report') or {}).get('headline', '')
     tested = [narrowed(part, headline) for part in _parts(metrics['tested_on'])]
     selected_on = (metrics.get('selection') or {}).get('on')
-    selecting = _parts(selected_on or {})
     training = list(_learned_from(metrics.get('trained_on')))
 
     def is_tested(dataset: Mapping[str, Any]) -> bool:
@@ -42,7 +41,7 @@ def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
     return {
         'protocol': 'local' if metrics.get('report') else 'server',
-        'target_selected': bool(selected_on) and any(map(is_tested, selecting)),
+        'target_selected': bool(selected_on) and any(map(is_tested, _parts(selected_on))),
         'selected_on': selected_on,
         'target_images_seen': next(filter(is_tested, training), None),
         'transductive': any(
@@ -59,7 +58,7 @@ def marks(verdicts: Collection[Mapping[str, Any]]) -> tuple[str, ...]:
     row_marks = [TARGET_SELECTED] if any(run['target_selected'] for run in verdicts) else []
     seen = filter(None, (run.get('target_images_seen') for run in verdicts))
     unlabelled = [dataset for dataset in seen if not dataset.get('labelled')]
-    splits = {' + '.join(_splits(data)) or data.get('folder', 'all') for data in unlabelled}
+    splits = {' + '.join(_names(data, 'split')) or data.get('folder', 'all') for data in unlabelled}
     row_marks += [f'{UNLABELLED} {", ".join(sorted(splits))}'] if splits else []
     row_marks += [TRANSDUCTIVE] if any(run.get('transductive') for run in verdicts) else []
     return tuple(row_marks)
@@ -86,13 +85,13 @@ def _learned_from(
 def tested_domains(metrics: Mapping[str, Any]) -> set[str]:
     """Return the domains on which the headline scores of a test were computed."""
     headline = (metrics.get('report') or {}).get('headline', '')
-    return _domains(narrowed(metrics['tested_on'], headline))
+    return set(_names(narrowed(metrics['tested_on'], headline), 'domain'))
 
 
 def source_domains(metrics: Mapping[str, Any]) -> set[str]:
     """Return the domains whose labels the model learned from."""
     trained_on = metrics.get('trained_on') or {}
-    return _domains(trained_on.get('source') or trained_on)
+    return set(_names(trained_on.get('source') or trained_on, 'domain'))
 
 
 def _parts(dataset: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -105,33 +104,27 @@ def _share_domain(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
     ``one`` may be known only by its folder.
     """
+    root = other.get('data_root')
     if folder := one.get('folder'):
-        path, root, names = Path(folder), other.get('data_root'), _domains(other)
-        return (
-            bool(root)
-            and path.is_relative_to(root)
-            and not (names and names.isdisjoint(path.parts))
-        )
-    if one.get('data_root') != other.get('data_root'):
-        return False
-    first, second = _domains(one), _domains(other)
-    return bool(first & second) if first and second else True
+        same_data = bool(root) and Path(folder).is_relative_to(root)
+    else:
+        same_data = one.get('data_root') == root
+    return same_data and _share_name(one, other, 'domain')
 
 
 def _share_splits(seen: Mapping[str, Any], tested: Mapping[str, Any]) -> bool:
-    """Return whether two datasets may share a split; one without splits may hold any image."""
-    names = set(_splits(tested))
-    if folder := seen.get('folder'):
-        return not names or not names.isdisjoint(Path(folder).parts)
-    others = set(_splits(seen))
-    return not names or not others or 'all' in names | others or bool(names & others)
+    """Return whether two datasets may share a split; ``'all'`` includes every split."""
+    everything = 'folder' not in seen and 'all' in _names(seen, 'split') + _names(tested, 'split')
+    return everything or _share_name(seen, tested, 'split')
 
 
-def _splits(dataset: Mapping[str, Any]) -> list[str]:
-    of_parts = (part.get('splits') or [part.get('split')] for part in _parts(dataset))
+def _share_name(one: Mapping[str, Any], other: Mapping[str, Any], key: str) -> bool:
+    """Return whether two datasets may share a domain or split; without a name, they may."""
+    first, second = Path(one.get('folder', '')).parts or _names(one, key), _names(other, key)
+    return not first or not second or not set(first).isdisjoint(second)
+
+
+def _names(dataset: Mapping[str, Any], key: str) -> list[str]:
+    """Return the names of the domains or splits of a dataset."""
+    of_parts = (part.get(f'{key}s') or [part.get(key)] for part in _parts(dataset))
     return list(dict.fromkeys(name for names in of_parts for name in names if name))
-
-
-def _domains(dataset: Mapping[str, Any]) -> set[str]:
-    of_parts = (part.get('domains') or [part.get('domain')] for part in _parts(dataset))
-    return {name for names in of_parts for name in names if name}

@@ -1,8 +1,9 @@
 """How much a score gains if target labels choose the checkpoint: three rules, three scores."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
+from depthda.engine.overrides import as_list
 from depthda.experiments.protocol import judge, source_domains, tested_domains
 from depthda.experiments.tested_run import TestedRun
 from depthda.io.files import read_json
@@ -25,6 +26,9 @@ class Choice:
         if self.best_on_target is None or fair is None:
             return None
         return self.best_on_target - fair
+
+    def describe(self) -> dict[str, Any]:
+        return asdict(self) | {'optimism': self.optimism}
 
 
 def choices(run: TestedRun) -> list[Choice]:
@@ -55,12 +59,10 @@ def _by_history(run: TestedRun) -> Choice | None:
 def _headline(run: TestedRun) -> str | None:
     """Return the domain whose score a validation logs without the domain's name."""
     cfg = run.training or {}
-    evaluator = cfg.get('val_evaluator') or {}
-    first = evaluator[0] if isinstance(evaluator, Sequence) else evaluator
-    if headline := first.get('headline'):
-        return headline.split('/')[-1]
-    domain = ((cfg.get('val_dataloader') or {}).get('dataset') or {}).get('domain')
-    names = [domain] if isinstance(domain, str) else list(domain or ())
+    for evaluator in as_list(cfg.get('val_evaluator'))[:1]:
+        if headline := evaluator.get('headline'):
+            return headline.split('/')[-1]
+    names = as_list(((cfg.get('val_dataloader') or {}).get('dataset') or {}).get('domain'))
     return names[0] if len(names) == 1 else None
 
 

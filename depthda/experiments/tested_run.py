@@ -18,9 +18,6 @@ from depthda.experiments.protocol import judge
 from depthda.io.files import read_json
 from depthda.io.scalars import read_scalars
 
-# Follows the name of a run whose :attr:`TestedRun.is_outdated` is true.
-OUTDATED = 'was tested before its checkpoint was overwritten: test the run again.'
-
 
 @dataclass(frozen=True, eq=False)
 class TestedRun:
@@ -63,14 +60,15 @@ class TestedRun:
         return self.folder
 
     @cached_property
-    def is_outdated(self) -> bool:
-        """Whether other weights were written to the file of the checkpoint after the test."""
+    def outdated(self) -> str:
+        """A warning if other weights replaced the checkpoint after the test, or else ``''``."""
         path = next((path for path in self._checkpoints() if path.is_file()), None)
         if path is None or path.stat().st_mtime <= self.tested.timestamp():
-            return False
+            return ''
         # A newer file may be a copy of the same weights, so the content decides.
-        recorded = self.metrics['checkpoint'].get('sha256')
-        return recorded is not None and file_hash(path) != recorded
+        if self.metrics['checkpoint'].get('sha256') in (None, file_hash(path)):
+            return ''
+        return 'was tested before its checkpoint was overwritten: test the run again.'
 
     def _checkpoints(self) -> Iterator[Path]:
         """Yield the paths where the file of the tested checkpoint may be."""
@@ -138,6 +136,12 @@ class TestedRun:
         names = tiles.identities()
         order = sorted(range(len(tiles)), key=names.__getitem__)
         return replace(self, tiles=tiles[order])
+
+
+def name_pair(world: int | None, seed: int | None) -> str:
+    """Name a run by its world, if it has one, and its seed."""
+    name = 'an unknown seed' if seed is None else f'seed {seed}'
+    return name if world is None else f'world {world}, {name}'
 
 
 def find_runs(folder: Path) -> list[Path]:

@@ -18,6 +18,17 @@ def at_least_float32(tensor: Tensor) -> Tensor:
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
+def weighted(losses: dict[str, Tensor], weight: float) -> dict[str, Tensor]:
+    """Multiply the losses by ``weight``, but not the values that are only logged."""
+    if weight == 1:
+        return losses
+
+    def scaled(value):
+        return [weight * item for item in value] if isinstance(value, list) else weight * value
+
+    return {name: scaled(value) if 'loss' in name else value for name, value in losses.items()}
+
+
 def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """Resize maps (N, C, H, W) bilinearly, unless they already have ``size``."""
     if tuple(maps.shape[2:]) == tuple(size):

@@ -20,7 +20,7 @@ from depthda.engine.score_predictions import score_predictions
 from depthda.errors import UserError
 from depthda.evaluation.tile_counts import load_tiles
 from depthda.experiments.comparison.compare import compare
-from depthda.experiments.page import make_page
+from depthda.experiments.page.page import make_page
 from depthda.io.files import read_json
 
 test.__test__ = False  # keep pytest from collecting this imported function

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from depthda.engine.launch import test, train
-from depthda.experiments.page import make_page
+from depthda.experiments.page.page import make_page
 from depthda.experiments.protocol import judge
 from depthda.experiments.selection import choices
 from depthda.experiments.tested_run import TestedRun, load_run

@@ -19,9 +19,11 @@ def stream(*key: int | str) -> Generator:
     return Generator(PCG64(int.from_bytes(digest, 'little')))
 
 
-def between(rng: Generator, limits: tuple[float, float]) -> float:
-    """Draw uniformly from a range."""
-    return limits[0] + (limits[1] - limits[0]) * rng.random()
+def between(
+    rng: Generator, limits: tuple[float, float], count: int | None = None
+) -> float | np.ndarray:
+    """Draw uniformly from a range: one value, or an array of ``count`` values."""
+    return limits[0] + (limits[1] - limits[0]) * rng.random(count)
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Bands:
     ) -> None:
         reach = frame.reach
         count = int((2 * reach + width_m[1]) / width_m[0]) + 2
-        widths = width_m[0] + (width_m[1] - width_m[0]) * rng.random(count)
+        widths = between(rng, width_m, count)
         edges = -reach - width_m[1] * rng.random() + np.concatenate([[0.0], np.cumsum(widths)])
         self.edges = edges[: np.searchsorted(edges, reach) + 1]
         self.reach, self.step = reach, step

@@ -76,7 +76,7 @@ def _crops(config: GeometryConfig, layout: TilePlan, rng: Generator) -> np.ndarr
     for crop in (Material.GREEN_CROP, Material.RIPE_CROP, Material.PADDY):
         tall[crop] = 1.0
     tall[Material.MEADOW] = tall[Material.RUBBLE] = 0.3
-    tops = config.crop_m[0] + (config.crop_m[1] - config.crop_m[0]) * rng.random(1024)
+    tops = between(rng, config.crop_m, 1024)
     return tall[layout.material] * tops.astype(np.float32)[layout.region % 1024]
 
 

@@ -81,7 +81,7 @@ def _countryside(
     strip = strips.band[at].astype(np.int32)
 
     count = len(strips)
-    length = np.array([between(rng, (1.2, 2.5)) for _ in range(count)]) * np.diff(strips.edges)
+    length = between(rng, (1.2, 2.5), count) * np.diff(strips.edges)
     start = length * rng.random(count) + frame.reach
     along = (v + start.astype(np.float32)[strip]) / length.astype(np.float32)[strip]
     position = along.astype(np.int32)

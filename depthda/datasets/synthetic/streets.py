@@ -46,8 +46,7 @@ class StreetGrid:
         self.half, self.through, self.surface = [], [], []
         for axis in self.axes:
             count = len(axis) + 1
-            low, high = config.street_m
-            self.half.append((low + (high - low) * rng.random(count)) / 2)
+            self.half.append(between(rng, config.street_m, count) / 2)
             self.through.append(rng.random(count) < config.through_road)
             is_asphalt = rng.random(count) < config.asphalt
             self.surface.append(np.where(is_asphalt, Material.ASPHALT, Material.CONCRETE_ROAD))

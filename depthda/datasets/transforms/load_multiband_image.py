@@ -1,5 +1,6 @@
 """Load images with any number of bands or with more than 8 bits."""
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,14 +26,19 @@ class LoadMultibandImage(RGBDTransform):
     to_float32: bool = False
 
     def transform(self, results: dict) -> dict:
-        with open_raster(results['img_path']) as raster:
-            bands = raster.read()
-        image = np.ascontiguousarray(bands[swapped_bands(len(bands))].transpose(1, 2, 0))
+        image = np.ascontiguousarray(read_bands(results['img_path']))
         if self.to_float32:
             image = image.astype(np.float32)
         results['img'] = image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
         return results
+
+
+def read_bands(path: str | os.PathLike) -> np.ndarray:
+    """Return all bands of an image, H×W×B, in the order B, G, R, …"""
+    with open_raster(path) as raster:
+        bands = raster.read()
+    return bands[swapped_bands(len(bands))].transpose(1, 2, 0)
 
 
 def swapped_bands(count: int) -> list[int]:

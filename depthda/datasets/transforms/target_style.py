@@ -9,9 +9,8 @@ import numpy as np
 from mmseg.registry import TRANSFORMS
 
 from depthda.datasets.transforms.base import RGBDTransform
-from depthda.datasets.transforms.load_multiband_image import swapped_bands
+from depthda.datasets.transforms.load_multiband_image import read_bands
 from depthda.errors import UserError, few
-from depthda.io.rasters import open_raster
 
 _SUFFIXES = ('.png', '.tif', '.tiff', '.jpg', '.jpeg')
 
@@ -35,7 +34,7 @@ class TargetStyle(RGBDTransform):
             raise UserError(f'put {name} after the image is loaded and before it is packed.')
         image = results['img']
         paths = _images(self.folder)
-        target = _read(paths[np.random.randint(len(paths))])
+        target = read_bands(paths[np.random.randint(len(paths))])
         bands = results.get('optical_bands', image.shape[2])
         if target.shape[2] != bands:
             raise UserError(
@@ -58,12 +57,6 @@ class TargetStyle(RGBDTransform):
     def restyle(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Return the source (H, W, B) in the style of the target (h, w, B), both float32."""
         raise NotImplementedError
-
-
-def _read(path: Path) -> np.ndarray:
-    with open_raster(path) as raster:
-        bands = raster.read()
-    return bands[swapped_bands(len(bands))].transpose(1, 2, 0)
 
 
 @functools.lru_cache(maxsize=8)

@@ -1,9 +1,8 @@
 """Audit a model: how much do its scores depend on depth, and on the choice of its checkpoint?"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mmengine.dist import is_main_process
 from rich.table import Table
@@ -11,19 +10,11 @@ from rich.table import Table
 from depthda.console import wide_console
 from depthda.engine.prepare import load_config
 from depthda.engine.score_predictions import score_predictions
-from depthda.errors import UserError, many
+from depthda.errors import UserError, check_count, many
 from depthda.evaluation.score_report import format_score
-from depthda.experiments.audit import audit_page
-from depthda.experiments.audit.audit_page import certain, limits
-from depthda.experiments.audit.variants import (
-    AS_IS,
-    VARIANTS,
-    check_predictions,
-    check_test,
-    reads_depth,
-    remove_earlier,
-    test_variants,
-)
+from depthda.experiments.audit import audit_page, variants
+from depthda.experiments.audit.audit_page import Findings, certain, limits
+from depthda.experiments.audit.variants import AS_IS, VARIANTS
 from depthda.experiments.comparison.compare import compare
 from depthda.experiments.page.html import number
 from depthda.experiments.selection import Choice, choices
@@ -32,16 +23,6 @@ from depthda.io.files import write_json
 from depthda.processes import is_first_process
 
 _FEW_TILES = 20
-
-
-class Findings(NamedTuple):
-    """The results of an audit."""
-
-    run: TestedRun  # the test with the depth map as it is
-    differences: Mapping[str, Mapping[str, Any]]  # by variant: the variant (B) against ``run`` (A)
-    unused: bool  # whether no replacement changes any pixel count
-    choices: Sequence[Choice]  # checkpoints that different rules choose
-    sentences: Sequence[str]  # the findings in words
 
 
 def audit(
@@ -66,28 +47,30 @@ def audit(
     kinds = list(dict.fromkeys([AS_IS, *(predictions or kinds)]))
     if len(kinds) < 2:
         raise UserError('an audit compares variants: name at least one in addition to as-is.')
-    if block < 1:
-        raise UserError(f'--block {block}: use 1 or more.')
+    check_count('--block', block)
     if predictions:
-        check_predictions(predictions)
+        variants.check_predictions(predictions)
     else:
-        check_test(cfg, config, test_options.get('tta', False))
+        variants.check_test(cfg, config, test_options.get('tta', False))
     # torch.distributed is not initialised before the first test, so it cannot tell the rank here.
     if is_first_process(test_options.get('launcher', 'none')):
-        remove_earlier(root)
+        variants.remove_earlier(root)
     if predictions:
         for kind, maps in predictions.items():
             score_predictions(config, maps, str(root / kind), cfg_options=options)
     else:
-        test_variants(config, checkpoint, kinds, root, **test_options)
+        variants.test_variants(config, checkpoint, kinds, root, **test_options)
     if not is_main_process():
         return None
-    findings = find(root, kinds, block, bool(predictions) or reads_depth(cfg))
+    findings = find(root, kinds, block, bool(predictions) or variants.reads_depth(cfg))
     console = wide_console()
     console.print(_table(findings))
     for sentence in findings.sentences:
         console.print(sentence, highlight=False, markup=False)
-    write_json(root / 'audit.json', _as_json(findings))
+    described = [choice.describe() for choice in findings.choices]
+    content = dict(sentences=list(findings.sentences), scores=findings.run.metrics['scores'])
+    content |= dict(differences=findings.differences, choices=described)
+    write_json(root / 'audit.json', content)
     audit_page.write(findings, root / 'audit.html', command)
     console.print(f'page: {root / "audit.html"}', highlight=False, markup=False)
     return findings
@@ -105,11 +88,13 @@ def find(root: Path, kinds: Sequence[str], block: int = 1, reads: bool = True) -
     chosen = choices(run)
     first = _depth_sentence(differences, unused, reads)
     tiles = next(iter(differences.values()))['tiles'][0]
-    sentences = [first, *_grey_sentence(differences, first)]
+    sentences = [first]
+    if 'grey' in differences and VARIANTS['grey'].words not in first and 'not use' not in first:
+        change = interval(differences['grey']['mIoU'])
+        sentences.append(f'A grey copy of the image in place of the map changes mIoU by {change}.')
     if tiles < _FEW_TILES:
-        sentences.append(
-            f'The test has only {many(tiles, "tile")}, so the intervals are too narrow.'
-        )
+        number_of_tiles = many(tiles, 'tile')
+        sentences.append(f'The test has only {number_of_tiles}, so the intervals are too narrow.')
     if run.metrics['checkpoint'] is not None:
         sentences.append(_choice_sentence(run, chosen))
     return Findings(run, differences, unused, chosen, sentences)
@@ -121,25 +106,22 @@ def _depth_sentence(differences: Mapping[str, Mapping], unused: bool, reads: boo
     if unused:
         return 'This model does not use depth: no replacement of the map changes a pixel count.'
     rows = {kind: result['mIoU'] for kind, result in differences.items()}
-    lowest, highest = (
-        choose(rows, key=lambda kind: rows[kind]['difference']) for choose in (min, max)
-    )
-    certain_losses = {k: row for k, row in rows.items() if certain(row) and row['difference'] < 0}
-    if certain_losses:
-        kind = min(certain_losses, key=lambda kind: rows[kind]['difference'])
-        row = rows[kind]
+    gains = {kind: row['difference'] for kind, row in rows.items()}
+    losses = [kind for kind, row in rows.items() if certain(row) and gains[kind] < 0]
+    if losses:
+        kind = min(losses, key=gains.get)
         classes = {k: v['difference'] for k, v in differences[kind]['per_class'].items() if v}
         name = min(classes, key=classes.get)
         return (
-            f'This model relies on depth: with {VARIANTS[kind].words}, mIoU falls from '
-            f'{row["a"]:.2f} to {row["b"]:.2f} ({interval(row)}), and the IoU of {name} falls most '
+            f'This model relies on depth: with {VARIANTS[kind].words}, mIoU falls '
+            f'{_change(rows[kind])}, and the IoU of {name} falls most '
             f'({number(classes[name], sign=True)}).'
         )
+    highest, lowest = max(gains, key=gains.get), min(gains, key=gains.get)
     if certain(rows[highest]):
-        row = rows[highest]
         return (
             f'Depth harms this model on these images: with {VARIANTS[highest].words}, mIoU rises '
-            f'from {row["a"]:.2f} to {row["b"]:.2f} ({interval(row)}).'
+            f'{_change(rows[highest])}.'
         )
     return (
         'The audit shows no clear use of depth: even the lowest mIoU, with '
@@ -148,17 +130,13 @@ def _depth_sentence(differences: Mapping[str, Mapping], unused: bool, reads: boo
     )
 
 
-def _grey_sentence(differences: Mapping[str, Mapping], first: str) -> list[str]:
-    if 'grey' not in differences or VARIANTS['grey'].words in first or 'not use' in first:
-        return []
-    row = differences['grey']['mIoU']
-    return [f'A grey copy of the image in place of the map changes mIoU by {interval(row)}.']
+def _change(row: Mapping[str, Any]) -> str:
+    return f'from {row["a"]:.2f} to {row["b"]:.2f} ({interval(row)})'
 
 
 def _choice_sentence(run: TestedRun, chosen: Sequence[Choice]) -> str:
-    own = ''
-    if run.protocol['target_selected']:
-        own = ' The tested checkpoint was chosen in this way.'
+    selected = run.protocol['target_selected']
+    own = ' The tested checkpoint was chosen in this way.' if selected else ''
     for choice in chosen:
         if choice.optimism is not None:
             rule = 'the last one' if choice.chosen_on_source is None else 'it on the source'
@@ -168,8 +146,8 @@ def _choice_sentence(run: TestedRun, chosen: Sequence[Choice]) -> str:
             )
     return (
         'The log does not show what choosing the checkpoint on target labels would gain: validate '
-        'on both source and target.'
-    ) + own
+        f'on both source and target.{own}'
+    )
 
 
 def interval(row: Mapping[str, Any]) -> str:
@@ -193,12 +171,3 @@ def _table(findings: Findings) -> Table:
         cells = [format_score(row and row['difference'], '+') for row in rows]
         table.add_row(name, format_score(base), *cells, style='bold' if name == 'mIoU' else '')
     return table
-
-
-def _as_json(findings: Findings) -> dict[str, Any]:
-    return {
-        'sentences': list(findings.sentences),
-        'scores': findings.run.metrics['scores'],
-        'differences': findings.differences,
-        'choices': [asdict(choice) | {'optimism': choice.optimism} for choice in findings.choices],
-    }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from depthda.experiments.audit.variants import AS_IS, VARIANTS
 from depthda.experiments.page import html
@@ -10,13 +10,20 @@ from depthda.experiments.page.head import basis_section, selection_section
 from depthda.experiments.page.html import Markup, Section, join, number, tag
 from depthda.experiments.page.page import fill, foot
 from depthda.experiments.page.runs import name_dataset
+from depthda.experiments.selection import Choice
+from depthda.experiments.tested_run import TestedRun
 from depthda.io.files import atomic_path
 
-if TYPE_CHECKING:
-    from depthda.experiments.audit.audit import Findings
+
+class Findings(NamedTuple):
+    run: TestedRun  # the test with the depth map as it is
+    differences: Mapping[str, Mapping[str, Any]]  # by variant: the variant (B) against ``run`` (A)
+    unused: bool  # whether no replacement changes any pixel count
+    choices: Sequence[Choice]  # checkpoints that different rules choose
+    sentences: Sequence[str]  # the findings in words
 
 
-def write(findings: 'Findings', out: Path, command: Sequence[str] | None) -> None:
+def write(findings: Findings, out: Path, command: Sequence[str] | None) -> None:
     run = findings.run
     title = f'Depth audit of {Path(str(run.metrics["config"])).stem}'
     tested = f'Tested on {name_dataset(run.metrics["tested_on"])}.'
@@ -30,7 +37,7 @@ def write(findings: 'Findings', out: Path, command: Sequence[str] | None) -> Non
         temporary.write_text(fill(title, top, sections, foot(command, [run])), encoding='utf-8')
 
 
-def _variants(findings: 'Findings') -> Section:
+def _variants(findings: Findings) -> Section:
     results = {kind: result['mIoU'] for kind, result in findings.differences.items()}
     base = next(iter(results.values()))['a']
     top = max(base, *(row['b'] for row in results.values()))
@@ -43,9 +50,8 @@ def _variants(findings: 'Findings') -> Section:
         'depth map. The intervals are over tiles (bootstrap). They cover the choice of test tiles, '
         'but not the randomness of training.'
     )
-    return html.section('With and without depth', 'variants', tag('p', text), html.table(
-        'Variants of depth', heads, rows
-    ))  # fmt: skip
+    table = html.table('Variants of depth', heads, rows)
+    return html.section('With and without depth', 'variants', tag('p', text), table)
 
 
 def _variant(kind: str, miou: float, row: Mapping[str, Any] | None, top: float) -> Markup:
@@ -56,7 +62,7 @@ def _variant(kind: str, miou: float, row: Mapping[str, Any] | None, top: float) 
     return tag('tr', tag('th', kind, scope='row'), words, cells, bar)
 
 
-def _classes(findings: 'Findings') -> Section:
+def _classes(findings: Findings) -> Section:
     results = findings.differences
     heads = html.column_heads('class', AS_IS, *(f'{kind} − {AS_IS}' for kind in results))
     body = []

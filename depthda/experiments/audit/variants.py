@@ -1,11 +1,8 @@
 """Test a model with its depth map, and with several replacements of the map."""
 
 import copy
-import functools
-import os
 import shutil
 from collections.abc import Mapping, Sequence
-from operator import getitem
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,7 +45,7 @@ def test_variants(
     options = cfg_options or {}
     cfg = load_config(config, options)
     for kind in kinds:
-        settings = dict(work_dir=os.path.join(folder, kind), tta=tta, launcher=launcher)
+        settings = dict(work_dir=str(folder / kind), tta=tta, launcher=launcher)
         replaced = {**options, **_replace_depth(cfg, tta, VARIANTS[kind].by)}
         test(config, checkpoint, cfg_options=replaced, **settings)
 
@@ -64,12 +61,11 @@ def check_predictions(predictions: Mapping[str, str]) -> None:
                 f'--predictions {kind}={predictions[kind]}: the folder is missing or empty: name a '
                 'folder of predicted maps.'
             )
-        if same := next(
-            (other for other in folders if other != kind and folders[other] == folder), None
-        ):
+        same = [other for other in folders if folders[other] == folder]
+        if len(same) > 1:
             raise UserError(
-                f'--predictions: {kind} and {same} are the same folder, {folder}: name a separate '
-                'folder for each.'
+                f'--predictions: {same[0]} and {same[1]} are the same folder, {folder}: name a '
+                'separate folder for each.'
             )
 
 
@@ -96,20 +92,20 @@ def remove_earlier(folder: Path) -> None:
 def reads_depth(cfg: Config) -> bool:
     """Return whether the test of a config loads depth and its model uses it."""
     kept = (cfg.model.get('data_preprocessor') or {}).get('depth') != 'drop'
-    key, step = _depth_step(cfg, False)
-    return kept and functools.reduce(getitem, key.split('.'), cfg)[step].get('folder') is not None
+    return kept and _depth_step(cfg, False)[1].get('folder') is not None
 
 
-def _depth_step(cfg: Config, tta: bool) -> tuple[str, int]:
-    """Return the key of the tested pipeline, and the index of the step that loads depth."""
+def _depth_step(cfg: Config, tta: bool) -> tuple[str, dict[str, Any]]:
+    """Return the step of the tested pipeline that loads depth, after its key."""
     key = 'tta_pipeline' if tta else 'test_dataloader.dataset.pipeline'
     try:
-        steps = [step['type'] for step in functools.reduce(getitem, key.split('.'), cfg)]
-    except KeyError as error:
+        pipeline = cfg.tta_pipeline if tta else cfg.test_dataloader.dataset.pipeline
+    except AttributeError as error:
         raise UserError(
             f'this config has no {key}, in which the audit replaces a step: set one dataset with a '
             'pipeline in test_dataloader.'
         ) from error
+    steps = [step['type'] for step in pipeline]
     if 'LoadControlDepth' in steps:
         raise UserError(
             f'{key} already replaces depth with LoadControlDepth: use a config with LoadDepth.'
@@ -118,10 +114,10 @@ def _depth_step(cfg: Config, tta: bool) -> tuple[str, int]:
         raise UserError(
             f'{key} has no step LoadDepth, which the audit replaces: add LoadDepth to the pipeline.'
         )
-    return key, steps.index('LoadDepth')
+    index = steps.index('LoadDepth')
+    return f'{key}.{index}', pipeline[index]
 
 
 def _replace_depth(cfg: Config, tta: bool, by: str | None) -> dict[str, str]:
-    pipeline, index = _depth_step(cfg, tta)
-    step = f'{pipeline}.{index}'
-    return {} if by is None else {f'{step}.type': 'LoadControlDepth', f'+{step}.by': by}
+    key, _ = _depth_step(cfg, tta)
+    return {} if by is None else {f'{key}.type': 'LoadControlDepth', f'+{key}.by': by}

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from itertools import groupby
 from os import PathLike
 from pathlib import Path
@@ -10,18 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from depthda.errors import UserError, many
+from depthda.errors import UserError, check_count, many
 from depthda.evaluation.tile_counts import FILE, TileCounts, load_tiles
+from depthda.experiments import tested_run
 from depthda.experiments.budget import differing_budgets, read_budget
 from depthda.experiments.comparison import intervals
 from depthda.experiments.selection import choices
-from depthda.experiments.tested_run import (
-    OUTDATED,
-    TestedRun,
-    check_same_images,
-    find_runs,
-    load_run,
-)
+from depthda.experiments.tested_run import TestedRun, check_same_images, name_pair
 
 Key = tuple[int | None, int | None]  # world, seed
 Pair = tuple[TestedRun, TestedRun]
@@ -40,8 +34,7 @@ def compare(
     The arguments are the options of ``depthda compare``. Each side is the folder of a run, or a
     folder that holds several runs (seeds, worlds).
     """
-    if resamples < 1 or block < 1:
-        raise UserError(f'--resamples {resamples} and --block {block}: both must be at least 1.')
+    check_count('--block', block)
     notes: list[str] = []
     sides = [_load_side(first, 'A', notes), _load_side(second, 'B', notes)]
     headlines = sorted({run.report['headline'] for side in sides for run in side.values()})
@@ -74,7 +67,7 @@ def compare(
         'resamples': resamples,
         'bootstrap_seed': seed,
         'selection': [
-            {'side': name, 'folder': str(run.folder), **asdict(choice), 'optimism': choice.optimism}
+            {'side': name, 'folder': str(run.folder)} | choice.describe()
             for name, side in zip('AB', zip(*pairs, strict=True), strict=True)
             for run in side
             for choice in choices(run)
@@ -85,23 +78,22 @@ def compare(
 
 def _describe_pair(pair: Pair, mious: np.ndarray) -> dict[str, Any]:
     a, b = ({'folder': str(run.folder), 'mIoU': float(mious[i])} for i, run in enumerate(pair))
-    gain = b['mIoU'] - a['mIoU']
-    return dict(world=pair[0].world, seed=pair[0].seed, a=a, b=b, difference=gain)
+    return dict(world=pair[0].world, seed=pair[0].seed, a=a, b=b, difference=b['mIoU'] - a['mIoU'])
 
 
 def _load_side(folder: str | PathLike, name: str, notes: list[str]) -> dict[Key, TestedRun]:
     runs: dict[Key, TestedRun] = {}
-    for path in find_runs(Path(folder)):
+    for path in tested_run.find_runs(Path(folder)):
         if (path / 'run.json').is_file() and not (path / 'result.json').is_file():
             notes.append(f'{name}: {path} has not finished (no result.json), so it is left out.')
             continue
-        run = load_run(path)
+        run = tested_run.load_run(path)
         if run.tiles is None:
             load_tiles(path / FILE)  # raises the error that says what is missing
         key = (run.world, run.seed)
         if other := runs.get(key):
             raise UserError(
-                f'{name} has two runs with {_describe(key)}, {other.folder} and {path}: name a '
+                f'{name} has two runs with {name_pair(*key)}, {other.folder} and {path}: name a '
                 'folder with one run for each seed.'
             )
         runs[key] = run
@@ -110,17 +102,11 @@ def _load_side(folder: str | PathLike, name: str, notes: list[str]) -> dict[Key,
     return runs
 
 
-def _describe(key: Key) -> str:
-    world, seed = key
-    words = [] if world is None else [f'world {world}']
-    return ', '.join([*words, 'an unknown seed' if seed is None else f'seed {seed}'])
-
-
 def _pair(
     first: dict[Key, TestedRun], second: dict[Key, TestedRun], group: str, notes: list[str]
 ) -> list[Pair]:
     common = sorted(first.keys() & second.keys(), key=lambda key: [(k is None, k) for k in key])
-    a, b = ('; '.join(map(_describe, side)) for side in (first, second))
+    a, b = ('; '.join(name_pair(*key) for key in side) for side in (first, second))
     if not common and len(first) + len(second) > 2:
         raise UserError(
             f'A ({a}) and B ({b}) have no world and seed in common, but runs are paired by world '
@@ -131,7 +117,7 @@ def _pair(
         keys = [(*first, *second)]
         notes.append(f'A has {a}, and B has {b}. The two runs are compared as a pair.')
     for name, side in (('A', first), ('B', second)) if common else ():
-        if unpaired := [_describe(key) for key in side if key not in common]:
+        if unpaired := [name_pair(*key) for key in side if key not in common]:
             notes.append(f'only {name} has {"; ".join(unpaired)}: left out of the comparison.')
     pairs = [(first[one].on(group), second[other].on(group)) for one, other in keys]
     for one, other in pairs:
@@ -157,8 +143,7 @@ def _warn(pairs: Sequence[Pair], notes: list[str]) -> None:
                 '(target-selected), so its scores are higher than they would be without these '
                 'labels.'
             )
-        for run in (run for run in side if run.is_outdated):
-            notes.append(f'{run.folder} {OUTDATED}')
+        notes += [f'{run.folder} {run.outdated}' for run in side if run.outdated]
         if any(run.report['aggregate'] != 'global' for run in side):
             notes.append(
                 f'{name} reports means over batches, but this comparison uses its global mIoU.'

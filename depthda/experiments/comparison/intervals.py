@@ -10,15 +10,13 @@ _LEVEL = 0.95
 _CHUNK = 256  # resamples at a time; memory grows with this number times the number of blocks
 
 
-def t_interval(
-    values: Sequence[float], level: float = _LEVEL
-) -> tuple[float, float | None, float | None]:
+def t_interval(values: Sequence[float]) -> tuple[float, float | None, float | None]:
     """Return the mean of ``values`` and its two-sided t interval; one value has no interval."""
     mean = float(np.mean(values))
     if len(values) < 2:
         return mean, None, None
     # scipy.stats.t.ppf calls this function; importing scipy.stats takes three times as long.
-    quantile = float(stdtrit(len(values) - 1, (1 + level) / 2))
+    quantile = float(stdtrit(len(values) - 1, (1 + _LEVEL) / 2))
     half = quantile * float(np.std(values, ddof=1)) / len(values) ** 0.5
     return mean, mean - half, mean + half
 

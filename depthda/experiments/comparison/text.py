@@ -63,12 +63,12 @@ def explain(result: dict[str, Any], per_class: bool) -> list[str]:
             'covers the randomness of worlds (their training and test images) and of training.'
         )
     drawn, what = ' + '.join(map(str, result['blocks'])), 'images'
-    width = 'Neighbouring images of one scene are not independent, so the interval is too narrow: '
-    width += 'draw such images in blocks (--block).'
     if result['block'] > 1:
+        drawn, what = f'{drawn} blocks of {result["block"]} neighbouring', 'blocks'
         width = 'Images of one scene are not independent, so a block should be as long as a scene.'
-        what = 'blocks'
-        drawn += f' blocks of {result["block"]} neighbouring'
+    else:
+        width = 'Neighbouring images of one scene are not independent, so the interval is too '
+        width += 'narrow: draw such images in blocks (--block).'
     lines.append(
         f'Over tiles: paired bootstrap of {drawn} images with {result["resamples"]:,} resamples. '
         'A and B use the same resamples, and the IoU of a resample is computed from its summed '
@@ -76,17 +76,14 @@ def explain(result: dict[str, Any], per_class: bool) -> list[str]:
         f'training. {width}'
     )
     if min(result['blocks']) < _FEW:
-        lines.append(
-            f'The bootstrap draws from fewer than {_FEW} {what}, so the interval over tiles is '
-            'rough.'
-        )
+        fewer = f'fewer than {_FEW} {what}'
+        lines.append(f'The bootstrap draws from {fewer}, so the interval over tiles is rough.')
     lines.append(
         'A class that is neither in the labels nor in the prediction is left out of the mean, both '
         'in the score and in each resample.'
     )
-    rows = result['per_class'].items()
-    shares = [(name, row['over_tiles']['defined']) for name, row in rows if row]
-    rare = [f'{name} in {100 * share:.1f} %' for name, share in shares if share < 1]
+    shares = {k: row['over_tiles']['defined'] for k, row in result['per_class'].items() if row}
+    rare = [f'{name} in {100 * share:.1f} %' for name, share in shares.items() if share < 1]
     if per_class and rare:
         lines.append(f'Some classes are not in every resample: {", ".join(rare)} of the resamples.')
     return lines + [_selection(choice) for choice in result['selection']]

@@ -160,7 +160,6 @@ def _group(pick: Pick, keys: Sequence[str], cards: dict[int, Markup]) -> Markup:
 
 
 def _legend(runs: Sequence[TestedRun], images: RunImages) -> Markup:
-    """Return the legend of the colours in label, error and change maps."""
     classes = [
         tag('li', html.swatch(colour), name, data_rgb=','.join(map(str, colour)))
         for name, colour in zip(runs[0].classes, images.palette, strict=False)

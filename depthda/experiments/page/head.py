@@ -9,9 +9,7 @@ from depthda.experiments.page import html
 from depthda.experiments.page.html import DASH, TARGET_SELECTED, Markup, Section, join, number, tag
 from depthda.experiments.page.runs import name_dataset
 from depthda.experiments.selection import Choice, choices
-from depthda.experiments.tested_run import OUTDATED, TestedRun
-
-KEY_SCORES = ('mIoU', 'mF1', 'OA', 'Kappa')
+from depthda.experiments.tested_run import TestedRun
 
 
 def head(title: str, runs: Sequence[TestedRun]) -> Markup:
@@ -27,7 +25,7 @@ def head(title: str, runs: Sequence[TestedRun]) -> Markup:
 def _card(index: int, run: TestedRun, first: TestedRun) -> Markup:
     report = run.report
     miou, base = report.get('mIoU'), first.report.get('mIoU')
-    others = [f'{key} {number(report[key])}' for key in KEY_SCORES[1:] if key in report]
+    others = [f'{key} {number(report[key])}' for key in ('mF1', 'OA', 'Kappa') if key in report]
     lines = [tag('p', ' · '.join(others), class_='rest')]
     if run is not first and None not in (miou, base):
         difference = f'{number(miou - base, sign=True)} compared with {first.name}'
@@ -60,7 +58,7 @@ def basis_section(runs: Sequence[TestedRun]) -> Section:
         notes.append(html.note('The training budgets differ.', listed))
     if missing := [run.name for run in runs if not run.metrics.get('trained_on')]:
         notes.append(html.note(f'The training data of {", ".join(missing)} is not recorded.'))
-    notes += [html.note(f'{run.name} {OUTDATED}') for run in runs if run.is_outdated]
+    notes += [html.note(f'{run.name} {run.outdated}') for run in runs if run.outdated]
     title = 'Where the scores come from'
     return html.section(title, 'basis', notes, html.table(title, heads, body, class_='facts'))
 

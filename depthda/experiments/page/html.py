@@ -117,15 +117,14 @@ def number(value: float | None, digits: int = 2, sign: bool = False) -> str:
 
 def swatch(rgb: Sequence[int]) -> Markup:
     """Return a small square in the colour of a class."""
-    red, green, blue = (int(v) for v in rgb)
-    return tag('span', class_='swatch', style=f'background:rgb({red},{green},{blue})')
+    values = ','.join(str(int(value)) for value in rgb)
+    return tag('span', class_='swatch', style=f'background:rgb({values})')
 
 
 def with_relative_paths(markup: str, folder: str | os.PathLike) -> Markup:
     """Make absolute paths relative to ``folder``; commands on the page then work from there."""
 
-    def rewrite(match: re.Match) -> str:
-        path = match[0]
-        return path if path.startswith('data:') else os.path.relpath(path, folder)
+    def rewrite(found: re.Match) -> str:
+        return found[0] if found[0].startswith('data:') else os.path.relpath(found[0], folder)
 
     return Markup(_ABSOLUTE.sub(rewrite, markup))

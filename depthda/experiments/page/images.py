@@ -110,15 +110,17 @@ class RunImages:
         """Return the depth map ``[H, W]``, where 0 is no-data; None if there is no depth map."""
         if not info.get('depth_path'):
             return None
-        loader = next((t for t in self.transforms if t['type'] == 'LoadDepth'), {})
-        return read_depth(info['depth_path'], loader.get('value_range'))
+        return read_depth(info['depth_path'], self._step('LoadDepth').get('value_range'))
 
     def label(self, info: dict[str, Any]) -> np.ndarray:
         """Return the labels ``[H, W]`` that the metric used: class indices, 255 ignored."""
-        loader = dict(type='LoadAnnotations')
-        loader = next((dict(t) for t in self.transforms if t['type'] == loader['type']), loader)
-        labels = TRANSFORMS.build(loader)(dict(info, seg_fields=[]))['gt_seg_map']
+        load = TRANSFORMS.build(self._step('LoadAnnotations'))
+        labels = load(dict(info, seg_fields=[]))['gt_seg_map']
         return np.where(labels == self.run.report['ignore_index'], IGNORED, labels)
+
+    def _step(self, kind: str) -> dict[str, Any]:
+        """Return the config of the first transform of a type, by default without arguments."""
+        return next((dict(t) for t in self.transforms if t['type'] == kind), dict(type=kind))
 
 
 def read_prediction(

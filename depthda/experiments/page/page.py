@@ -26,8 +26,6 @@ HEAVY = 30_000_000  # bytes; most mail servers refuse more
 
 
 class Page(NamedTuple):
-    """The page that was written."""
-
     path: Path
     size: int  # in bytes
     missing: list[str]  # a sentence for each thing that the page could not show

@@ -10,7 +10,8 @@ from PIL import Image
 from depthda.pictures.colours import DARK, IGNORED, LIGHT, stripes
 
 LARGEST = 1024  # longer sides are reduced, so that the page can be sent by mail
-# Colours of an error map: correct pixels are muted, wrong ones strong, and ignored ones striped.
+# Colours of an error map: correct pixels are pale, and wrong ones dark red. Ignored pixels have
+# stripes.
 RIGHT, WRONG = LIGHT, (196, 30, 58)
 # Colours of a map of changes between two runs: pixels that the last run corrects, pixels that it
 # makes wrong, and pixels that are wrong in both runs.

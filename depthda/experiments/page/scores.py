@@ -80,7 +80,6 @@ def _comparison(runs: Sequence[TestedRun], members: Sequence[Group], palette: Pa
 
 
 def _summary(runs: Sequence[TestedRun], groups: Sequence[str]) -> Markup:
-    """Return a table of the mIoU of each group of images."""
     body = []
     for name in groups:
         members = [run.report['groups'][name] for run in runs]

@@ -66,11 +66,9 @@ def resolve(options: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
 def classes_of_test(cfg: Config) -> tuple[str, ...]:
     """Return the classes of the tested dataset; an empty tuple if the config does not name them."""
     dataset = cfg.test_dataloader.dataset
-    if metainfo := dataset.get('metainfo'):
-        return tuple(metainfo['classes'])
     with DefaultScope.overwrite_default_scope('mmseg'):
-        metainfo = getattr(DATASETS.get(dataset.type), 'METAINFO', {})
-    return tuple(metainfo.get('classes') or ())
+        known = getattr(DATASETS.get(dataset.type), 'METAINFO', {})
+    return tuple((dataset.get('metainfo') or known).get('classes') or ())
 
 
 def data_roots(cfg: Config) -> dict[str, str]:

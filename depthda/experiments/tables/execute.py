@@ -89,15 +89,10 @@ def _run_batch(
     waiting = list(batch)
     while waiting:
         command = [sys.executable, '-m', 'depthda.experiments.tables.worker']
-        # The worker stops when this pipe closes, which happens even if this process is killed.
-        process = subprocess.Popen(
-            [*command, *(str(run.folder) for run in waiting)],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        command += [str(run.folder) for run in waiting]
+        # The worker stops when stdin closes, which happens even if this process is killed.
+        pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, env=environment, text=True, **pipes)
         with process:
             while process.poll() is None:
                 if stop.is_set():

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from depthda.engine.checks.renamed import first_name, former_names
-from depthda.errors import UserError, many
+from depthda.errors import UserError
 from depthda.experiments.tables import configs
-from depthda.experiments.tables.configs import data_roots, resolved_config
 from depthda.experiments.tables.samples import sample_folder
 from depthda.experiments.tables.stand_in import smoke_row
 from depthda.experiments.tables.table import ChainStep, Pretraining, Row, Table
 from depthda.experiments.tables.table_check import unknown_name_error
+from depthda.experiments.tested_run import name_pair
 from depthda.io.files import read_json
 from depthda.io.tuples import stored
 from depthda.models.renamed import first_form
@@ -49,8 +49,7 @@ class Run:
 
     @property
     def title(self) -> str:
-        world = '' if self.world is None else f', world {self.world}'
-        return f'{self.row.name}{world}, seed {self.seed}'
+        return f'{self.row.name}, {name_pair(self.world, self.seed)}'
 
     @property
     def result(self) -> dict[str, Any] | None:
@@ -91,86 +90,78 @@ def plan_runs(
     names = {table.figures_of(row).name for row in chosen}
     rows = [row for row in table.rows if row.name in names and not row.absent]
     finished = {path.parent.name: path.parent for path in Path(out).glob('*/*/*/result.json')}
+    planner = _Planner(Path(out), smoke, finished)
     return [
-        _plan(table, row, world, seed, Path(out), smoke, finished)
+        planner.plan(table, row, world, seed)
         for row in rows
         for world in ((worlds or table.worlds) if row.sample is not None else (None,))
         for seed in (table.seeds if seeds is None else seeds)
     ]
 
 
-def _plan(
-    table: Table,
-    row: Row,
-    world: int | None,
-    seed: int,
-    out: Path,
-    smoke: bool,
-    finished: Mapping[str, Path],
-) -> Run:
-    if row.sample is not None and world is None:
-        raise UserError(
-            f'row {row.name!r} uses a synthetic dataset, but the table has no worlds: set worlds.'
-        )
-    if row.pretrained and world == row.pretrained.world:
-        raise UserError(
-            f'row {row.name!r} is tested on world {world}, which its pretraining has seen: use '
-            'another world.'
-        )
-    if smoke:
-        row = smoke_row(row)
-        world = 0 if world is None else world
-    steps = tuple(_with_row(row, step) for step in _steps(row))
-    _check_best(row, steps)
-    if not smoke:  # a stand-in is tested on LoveDA's classes
-        _check_classes(table, row, steps)
-        _check_baseline(table, row, steps)
-    return _run(table.name, row, world, seed, steps, out, smoke, finished)
+@dataclass(frozen=True)
+class _Planner:
+    """Plan runs in folders below ``out``; with ``smoke``, runs of the stand-ins of the rows."""
 
+    out: Path
+    smoke: bool
+    finished: Mapping[str, Path]  # the folders of finished runs, by their last name
 
-def _pretraining(settings: Pretraining, out: Path, smoke: bool, finished: Mapping) -> Run:
-    config, sample = settings.config, settings.sample
-    row = Row(Path(config).stem, 'pretraining', config, sample=sample, protocol='pretraining')
-    row = smoke_row(row) if smoke else row
-    step = _with_row(row, ChainStep(train=row.config))
-    return _run('pretraining', row, settings.world, 0, (step,), out, smoke, finished)
+    def plan(self, table: Table, row: Row, world: int | None, seed: int) -> Run:
+        if row.sample is not None and world is None:
+            raise UserError(
+                f'row {row.name!r} uses a synthetic dataset, but the table has no worlds: set '
+                'worlds.'
+            )
+        if row.pretrained and world == row.pretrained.world:
+            raise UserError(
+                f'row {row.name!r} is tested on world {world}, which its pretraining has seen: use '
+                'another world.'
+            )
+        if self.smoke:
+            row = smoke_row(row)
+            world = 0 if world is None else world
+        steps = tuple(_with_row(row, step) for step in _steps(row))
+        _check_best(row, steps)
+        if not self.smoke:  # a stand-in is tested on LoveDA's classes
+            _check_classes(table, row, steps)
+            _check_baseline(table, row, steps)
+        return self._run(table.name, row, world, seed, steps)
 
+    def _pretraining(self, settings: Pretraining) -> Run:
+        config, sample = settings.config, settings.sample
+        row = Row(Path(config).stem, 'pretraining', config, sample=sample, protocol='pretraining')
+        row = smoke_row(row) if self.smoke else row
+        step = _with_row(row, ChainStep(train=row.config))
+        return self._run('pretraining', row, settings.world, 0, (step,))
 
-def _run(
-    table: str,
-    row: Row,
-    world: int | None,
-    seed: int,
-    steps: tuple[ChainStep, ...],
-    out: Path,
-    smoke: bool,
-    finished: Mapping[str, Path],
-) -> Run:
-    pretraining = row.pretrained and _pretraining(row.pretrained, out, smoke, finished)
-    identity = [world, seed, row.sample, [_identity(step) for step in steps]]
-    identity += [pretraining.hash] if pretraining else []
-    content = json.dumps(identity, sort_keys=True, default=repr)
-    digest = hashlib.sha256(content.encode()).hexdigest()[:8]
-    prefix = f'seed-{seed}' if world is None else f'world-{world}_seed-{seed}'
-    folder = out / table / row.name / f'{prefix}-{digest}'
-    if not (folder / 'result.json').is_file():
-        # Perhaps the run was finished for another table, or stopped when the table or the row still
-        # had its former name.
-        former = out.joinpath(*former_names(table, row.name), folder.name)
-        stopped = former if former.is_dir() and not folder.is_dir() else folder
-        folder = finished.get(folder.name, stopped)
-    data = None if row.sample is None else sample_folder(out, world, row.sample)
-    cfgs = [resolved_config(step) for step in steps if not (step.tool or smoke)]
-    roots = [root for cfg in cfgs for root in data_roots(cfg).values() if '{' not in root]
-    missing = next((root for root in roots if not Path(root).is_dir()), None)
-    return Run(table, row, world, seed, steps, digest, folder, data, missing, pretraining)
+    def _run(self, table: str, row: Row, world: int | None, seed: int, steps: tuple) -> Run:
+        pretraining = row.pretrained and self._pretraining(row.pretrained)
+        identity = [world, seed, row.sample, [_identity(step) for step in steps]]
+        identity += [pretraining.hash] if pretraining else []
+        content = json.dumps(identity, sort_keys=True, default=repr)
+        digest = hashlib.sha256(content.encode()).hexdigest()[:8]
+        prefix = f'seed-{seed}' if world is None else f'world-{world}_seed-{seed}'
+        folder = self.out / table / row.name / f'{prefix}-{digest}'
+        if not (folder / 'result.json').is_file():
+            # Perhaps the run was finished for another table, or stopped when the table or the row
+            # still had its former name.
+            former = self.out.joinpath(*former_names(table, row.name), folder.name)
+            stopped = former if former.is_dir() and not folder.is_dir() else folder
+            folder = self.finished.get(folder.name, stopped)
+        data = None if row.sample is None else sample_folder(self.out, world, row.sample)
+        cfgs = [configs.resolved_config(step) for step in steps if not (step.tool or self.smoke)]
+        roots = [root for cfg in cfgs for root in configs.data_roots(cfg).values()]
+        absent = (root for root in roots if '{' not in root and not Path(root).is_dir())
+        missing = next(absent, None)
+        return Run(table, row, world, seed, steps, digest, folder, data, missing, pretraining)
 
 
 def _check_best(row: Row, steps: Sequence[ChainStep]) -> None:
     """Refuse to test a best checkpoint if the training does not save one."""
     best = {step.of for step in steps if step.test and step.checkpoint == 'best'}
     for step in (step for step in steps if step.train and step.name in best):
-        cfg = resolved_config(step)
+        cfg = configs.resolved_config(step)
         hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
         if not hook.get('save_best') or cfg.get('val_dataloader') is None:
             raise UserError(
@@ -193,13 +184,13 @@ def _check_baseline(table: Table, row: Row, steps: Sequence[ChainStep]) -> None:
 
 
 def _tested_domain(step: ChainStep) -> Any:
-    loader = resolved_config(step).get('test_dataloader') if step.test else None
+    loader = configs.resolved_config(step).get('test_dataloader') if step.test else None
     return ((loader or {}).get('dataset') or {}).get('domain')
 
 
 def _check_classes(table: Table, row: Row, steps: Sequence[ChainStep]) -> None:
     """Refuse a column for a class that the tested dataset does not have."""
-    names = configs.classes_of_test(resolved_config(steps[-1])) if steps[-1].test else ()
+    names = configs.classes_of_test(configs.resolved_config(steps[-1])) if steps[-1].test else ()
     for column in table.columns if names else ():
         score, dot, name = column.key.rpartition('/')[2].partition('.')
         keys = [f'{score}.{name}' for name in names]
@@ -223,7 +214,7 @@ def _with_row(row: Row, step: ChainStep) -> ChainStep:
     options = {**row.options, **step.options}
     if row.sample is not None:
         cfg = configs.read_config(step.train or step.test)
-        options = dict.fromkeys(data_roots(cfg), '{data}') | options
+        options = dict.fromkeys(configs.data_roots(cfg), '{data}') | options
     if step.train:
         options['randomness.seed'] = '{seed}'
     return replace(step, options=options)
@@ -232,7 +223,7 @@ def _with_row(row: Row, step: ChainStep) -> ChainStep:
 def _identity(step: ChainStep) -> Any:
     if step.tool:
         return [first_name(word) for word in step.tool]
-    cfg = resolved_config(step).to_dict()
+    cfg = configs.resolved_config(step).to_dict()
     content = first_form({key: cfg[key] for key in DECIDING if key in cfg})
     if cfg.get('load_partial'):
         content['load_partial'] = True
@@ -241,14 +232,3 @@ def _identity(step: ChainStep) -> Any:
     fields = [step.name, step.of, step.checkpoint, step.against]
     fields += ['tta'] if step.tta else []
     return ['test' if step.test else 'train', content, *fields]
-
-
-def find_run(runs: Sequence[Run], row: str, seed: int, world: int | None = None) -> Run:
-    """Return the run of a row and seed; ``world`` is needed if the row has several."""
-    if row not in (names := sorted({run.row.name for run in runs})):
-        raise unknown_name_error('row', row, names)
-    matching = [r for r in runs if (r.row.name, r.seed) == (row, seed) and world in (None, r.world)]
-    if len(matching) != 1:
-        count = many(len(matching), 'run')
-        raise UserError(f'row {row!r} has {count} with seed {seed}: name the world too.')
-    return matching[0]

@@ -10,7 +10,7 @@ from depthda.checkpoints.loading import file_hash
 from depthda.console import wide_console
 from depthda.errors import UserError, many
 from depthda.experiments.tables.configs import classes_of_test, resolved_config
-from depthda.experiments.tables.plan import Run, find_run, plan_runs
+from depthda.experiments.tables.plan import Run, plan_runs
 from depthda.experiments.tables.results import collect
 from depthda.experiments.tables.table import load_table
 from depthda.experiments.tables.table_check import unknown_name_error
@@ -38,7 +38,10 @@ def record_score(
     # A smoke run uses world 0 by default.
     worlds = [world] if world is not None else [0] if smoke else None
     plan = plan_runs(loaded, out, [seed], worlds, [row], smoke)
-    run = find_run(plan, loaded.figures_of(loaded.row(row)).name, seed, world)
+    if len(plan) != 1:
+        count = many(len(plan), 'run')
+        raise UserError(f'row {row!r} has {count} with seed {seed}: name the world too.')
+    run = plan[0]
     result = _submitted(run, table, replace)
     names = classes_of_test(resolved_config(run.steps[-1]))
     values = _parse(scores, names)
@@ -83,22 +86,18 @@ def _submitted(run: Run, table: str | Path, replace: bool) -> dict[str, Any]:
     path = run.folder / 'score.json'
     if path.is_file() and not replace:
         raise UserError(f'{run.title} already has a score ({path}): use --replace to overwrite it.')
-    archive = run.folder / result['submission']
+    archive, fault = run.folder / result['submission'], None
     if not archive.is_file():
-        raise UserError(
-            f'{archive} is missing, so it is unknown what the server scored: restore the zip, or '
-            f'delete {run.folder} and run the row again.'
-        )
-    if file_hash(archive) != result['submission_sha256']:
-        raise UserError(
-            f'{archive} is not the zip that the run packed and checked: restore that zip, or '
-            f'delete {run.folder} and run the row again.'
-        )
+        fault = 'is missing, so it is unknown what the server scored'
+    elif file_hash(archive) != result['submission_sha256']:
+        fault = 'is not the zip that the run packed and checked'
+    if fault:
+        advice = f'restore that zip, or delete {run.folder} and run the row again'
+        raise UserError(f'{archive} {fault}: {advice}.')
     return result
 
 
 def _parse(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:
-    """Return the IoU of each class by its name."""
     named = [item for item in scores if '=' in item]
     if named and len(named) != len(scores):
         raise UserError('--scores needs either numbers or NAME=VALUE: do not mix them.')

@@ -1,7 +1,7 @@
 """Collect the content of each row of a table: means over runs, gains, state and marks."""
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,31 +56,26 @@ def collect(
     for row in table.rows:
         source = table.figures_of(row).name
         own = results.get(source, {})
-        cells = tuple(_cell(table, row, column, results) for column in table.columns)
-        commits = tuple(sorted({str(result['commit']) for result in own.values()}))
+        commits = {str(result['commit']) for result in own.values()}
         state = row.absent or _state([run for run in runs if run.row.name == source], own)
-        lines.append(Line(row, cells, state, marks(own.values()), commits))
-        lines += [
-            line for by in contributed or {} for line in _of_others(table, row, by, contributed)
-        ]
+        lines.append(_line(table, row, results, state, commits))
+        for by, files in (contributed or {}).items():
+            if content := files.get(source):
+                others = {
+                    name: {(run['world'], run['seed']): run for run in file['runs']}
+                    for name, file in files.items()
+                }
+                state = f'{content["device"]}, commit {content["commit"]}'
+                lines.append(_line(table, row, others, state, [content['commit']], f'by {by}'))
     return lines
 
 
-def _of_others(
-    table: Table, row: Row, by: str, contributed: Mapping[str, Mapping[str, dict]]
-) -> Iterator[Line]:
-    files = contributed[by]
-    results = {
-        name: {(run['world'], run['seed']): run for run in content['runs']}
-        for name, content in files.items()
-    }
-    source = table.figures_of(row).name
-    if source in files:
-        cells = tuple(_cell(table, row, column, results) for column in table.columns)
-        content = files[source]
-        state = f'{content["device"]}, commit {content["commit"]}'
-        row_marks = marks(results[source].values())
-        yield Line(row, cells, state, row_marks, (content['commit'],), f'by {by}')
+def _line(
+    table: Table, row: Row, results: Mapping, state: str, commits: Iterable, origin: str = 'here'
+) -> Line:
+    cells = tuple(_cell(table, row, column, results) for column in table.columns)
+    own = results.get(table.figures_of(row).name, {})
+    return Line(row, cells, state, marks(own.values()), tuple(sorted(commits)), origin)
 
 
 def figure(result: Mapping[str, Any], key: str) -> float | None:

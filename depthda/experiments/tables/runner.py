@@ -13,23 +13,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from depthda.console import wide_console
-from depthda.errors import UserError, check_count, many
-from depthda.experiments.tables import contributed
+from depthda.errors import UserError, many
+from depthda.experiments.tables import contributed, schedule
 from depthda.experiments.tables.configs import resolved_config
 from depthda.experiments.tables.execute import execute
 from depthda.experiments.tables.plan import Run, plan_runs
 from depthda.experiments.tables.results import collect
 from depthda.experiments.tables.samples import describe_generator, make_samples
-from depthda.experiments.tables.schedule import (
-    TimeLimit,
-    most_useful_first,
-    shard_of,
-    unique_runs,
-)
 from depthda.experiments.tables.table import Table, load_table
-from depthda.experiments.tables.table_check import check_distinct
 from depthda.experiments.tables.text import FORMATS, draw_curve, terminal
 from depthda.io.files import atomic_path, read_json
+from depthda.progress import progress_bars
 
 _AGAIN = 'run the same command again to continue'
 
@@ -66,23 +60,22 @@ def run_table(
     # Read now, because a faulty file would otherwise be noticed only after hours of runs.
     others = {} if smoke else contributed.read_contributed(table)
     runs = plan_runs(table, out, seeds, worlds, only, smoke)
-    chosen = shard_of(unique_runs(runs), shard) if shard else unique_runs(runs)
+    chosen = schedule.unique_runs(runs)
+    chosen = schedule.shard_of(chosen, shard) if shard else chosen
     todo = [run for run in chosen if run.result is None and run.missing is None]
-    limit = None
-    if hours is not None:
-        todo, limit = most_useful_first(todo), TimeLimit(hours, runs)
-    pretrainings = unique_runs([run.pretraining for run in todo if run.pretraining])
+    limit = None if hours is None else schedule.TimeLimit(hours, runs)
+    todo = todo if hours is None else schedule.most_useful_first(todo)
+    pretrainings = schedule.unique_runs([run.pretraining for run in todo if run.pretraining])
     pretrainings = [run for run in pretrainings if run.result is None]
     if dry_run:
         _list(console, table, [*pretrainings, *(chosen if shard else runs)])
         return []
     failed = []
     if not report:
-        gpus = split_gpus(gpus)
-        check_gpus(gpus)
+        gpus = read_gpus(gpus)
         if smoke:
             check_real_configs(table, only, console)
-        make_data(console, [*pretrainings, *todo], jobs or os.cpu_count() or 1)
+        make_data([*pretrainings, *todo], jobs or os.cpu_count() or 1)
         jobs = jobs or max(len(gpus), 1)
         # A smoke run takes seconds, most of them for imports, so a process does several.
         together = math.ceil(len(todo) / jobs) if smoke else 1
@@ -158,20 +151,15 @@ def check_real_configs(table: Table, only: Sequence[str] | None, console: Consol
                     f'overrides ({error}).'
                 ) from error
             built.add(key)
-            millions = sum(weight.numel() for weight in model.parameters()) / 1e6
-            size = f'{millions:.1f} M parameters'
-            console.print(f'model built: {run.row.name} ({size})', markup=False)
+            size = sum(weight.numel() for weight in model.parameters()) / 1e6
+            console.print(f'model built: {run.row.name} ({size:.1f} M parameters)', markup=False)
 
 
-def make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:
+def make_data(runs: Sequence[Run], jobs: int) -> None:
     """Write the synthetic datasets of these runs that do not exist yet."""
     samples = [(run.data, run.world, run.row.sample) for run in runs if run.data is not None]
-    if not samples:
-        return
-    columns = (TextColumn('synthetic images'), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task('', total=None)
-        make_samples(samples, jobs, lambda n, of: progress.update(task, completed=n, total=of))
+    with progress_bars() as show:
+        make_samples(samples, jobs, lambda done, total: show('synthetic images', done, total))
 
 
 def _ready(console: Console, runs: Sequence[Run]) -> list[Run]:
@@ -188,7 +176,7 @@ def do_runs(
     jobs: int,
     gpus: Sequence[str] = (),
     together: int = 1,
-    limit: TimeLimit | None = None,
+    limit: schedule.TimeLimit | None = None,
 ) -> list[tuple[Run, str]]:
     """Do these runs, each with a progress bar; return those that failed, with their errors.
 
@@ -222,10 +210,10 @@ def do_runs(
             progress.console.print(f'{run.title}: {state}', markup=False, highlight=False)
             progress.advance(overall)
 
-        fits = limit.fits if limit else lambda run: True
+        limit = limit or schedule.TimeLimit(math.inf, ())
         try:
-            failed = execute(runs, jobs, gpus, together, follow, ended, fits)
-            if limit and limit.left_out:
+            failed = execute(runs, jobs, gpus, together, follow, ended, limit.fits)
+            if limit.left_out:
                 count = many(len(limit.left_out), 'run')
                 console.print(f'{count} would not end in time; {_AGAIN}')
             return failed
@@ -236,19 +224,11 @@ def do_runs(
             raise
 
 
-def check_arguments(
-    jobs: int | None, seeds: Sequence[int] | None, hours: float | None = None
-) -> None:
-    check_count('--jobs', 1 if jobs is None else jobs)
-    if hours is not None and not hours > 0:
-        raise UserError(f'--hours {hours:g}: use a number above 0.')
-    if seeds and min(seeds) < 0:
-        raise UserError(f'--seeds {min(seeds)}: use 0 or more.')
-    check_distinct('--seeds', seeds or ())
+def read_gpus(words: Sequence[str]) -> list[str]:
+    """Return the devices of ``--gpus 0 1`` or ``--gpus 0,1``; each run gets one of them.
 
-
-def split_gpus(words: Sequence[str]) -> list[str]:
-    """Return the devices of ``--gpus 0 1`` or ``--gpus 0,1``; each run gets one of them."""
+    A GPU that does not exist is refused: torch would train on the processor without a warning.
+    """
     # '--gpus 0, 1' arrives as the two words '0,' and '1'.
     ids = ','.join(words).replace(',,', ',').split(',') if words else []
     wrong = [name for name in ids if not (name.isdigit() or name.startswith(('GPU-', 'MIG-')))]
@@ -257,11 +237,6 @@ def split_gpus(words: Sequence[str]) -> list[str]:
             f'--gpus {" ".join(words)}: {wrong[0]!r} is not a device: use numbers, as in '
             '--gpus 0 1, or names that nvidia-smi -L lists.'
         )
-    return ids
-
-
-def check_gpus(ids: Sequence[str]) -> None:
-    """Refuse a GPU that does not exist: torch would train on the processor without a warning."""
     count = torch.cuda.device_count()
     # With CUDA_VISIBLE_DEVICES the devices have other numbers.
     for name in ids if 'CUDA_VISIBLE_DEVICES' not in os.environ else ():
@@ -270,3 +245,4 @@ def check_gpus(ids: Sequence[str]) -> None:
             present = many(count, 'GPU') if count else 'no GPU'
             advice = 'use numbers from 0' if count else 'remove --gpus'
             raise UserError(f'--gpus {name}: torch finds {present} on this machine: {advice}.')
+    return ids

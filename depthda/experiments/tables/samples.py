@@ -38,14 +38,14 @@ def make_samples(
     progress: Callable[[int, int], None],
 ) -> None:
     """Write the datasets that do not exist yet; ``progress(done, total)`` counts tiles."""
-    todo = []
+    todo, total, finished = [], 0, 0
     for folder, world, sample in {str(item[0]): item for item in samples}.values():
         settings = _settings(sample)
         gap, bands = tuple(settings.pop('gap')), settings.pop('bands')
         counts = {name.capitalize(): settings.pop(name) for name in ('train', 'val', 'test')}
         chosen = make_world(domains=('urban', 'rural'), seed=world, gap=gap, **settings)
         todo.append((folder, chosen, counts, bands))
-    total, finished = sum(len(plan(world, counts)) for _, world, counts, _ in todo), 0
+        total += len(plan(chosen, counts))
     # Starting processes takes longer than drawing a few tiles.
     jobs = jobs if total > _FEW else 1
     for folder, world, counts, bands in todo:

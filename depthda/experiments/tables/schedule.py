@@ -1,5 +1,6 @@
 """Choose which runs of a table a call does: the share of one machine, or what fits in time."""
 
+import itertools
 import re
 import time
 from collections import defaultdict
@@ -34,12 +35,9 @@ def most_useful_first(runs: Sequence[Run]) -> list[Run]:
     second runs follow, and so on, so that all rows have figures of the same worlds and seeds.
     """
     baselines = {run.row.baseline for run in runs}
-    counts: dict[str, int] = defaultdict(int)
-    ranked = []
-    for run in runs:
-        ranked.append((counts[run.row.name], run.row.name not in baselines, len(ranked)))
-        counts[run.row.name] += 1
-    return [runs[position] for *_, position in sorted(ranked)]
+    numbers = defaultdict(itertools.count)
+    ranks = {run: (next(numbers[run.row.name]), run.row.name not in baselines) for run in runs}
+    return sorted(runs, key=ranks.get)
 
 
 class TimeLimit:

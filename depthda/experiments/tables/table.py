@@ -114,8 +114,6 @@ class Curve:
 
 @dataclass(frozen=True)
 class Table:
-    """A table file that has been read and checked."""
-
     name: str
     title: str
     columns: tuple[Column, ...]
@@ -240,23 +238,23 @@ def sweep(path: Path, vary: Sequence[str]) -> dict[str, Any]:
 
     Each item of ``vary`` is ``KEY=VALUE,VALUE,…``.
     """
-    axes = []
+    axes: dict[str, list] = {}
     for item in vary:
         key, equals, text = item.partition('=')
         if not (key and equals and text):
             raise UserError(f'--vary needs KEY=VALUE,VALUE,…, not {item!r}.')
         check_no_seed('--vary', key)
-        if key in (axis[0][0] for axis in axes):
+        if key in axes:
             raise UserError(f'--vary has {key} twice: list all of its values together, {key}=1,2.')
-        values = split_values(text)
-        check_distinct(f'--vary {key}', values)
-        axes.append([(key, value) for value in values])
+        axes[key] = split_values(text)
+        check_distinct(f'--vary {key}', axes[key])
     rows = []
-    for choice in itertools.product(*axes):
-        names = [f'{key.rsplit(".", 1)[-1]}-{_as_name(value)}' for key, value in choice]
-        title = ', '.join(f'{key} = {value}' for key, value in choice) or path.stem
-        row = dict(name='_'.join(names) or 'as-is', title=title, config=str(path))
-        rows.append(row | dict(options=dict(choice)))
+    for values in itertools.product(*axes.values()):
+        options = dict(zip(axes, values, strict=True))
+        names = [f'{key.rsplit(".", 1)[-1]}-{_as_name(value)}' for key, value in options.items()]
+        title = ', '.join(f'{key} = {value}' for key, value in options.items()) or path.stem
+        name = '_'.join(names) or 'as-is'
+        rows.append(dict(name=name, title=title, config=str(path), options=options))
     title = f'{path.stem}, varied' if axes else path.stem
     columns = [dict(key=key, title=key) for key in ('mIoU', 'mF1', 'OA')]
     return dict(title=title, columns=columns, rows=rows, seeds=(0,))

@@ -16,12 +16,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from depthda.checkpoints.loading import file_hash, latest_checkpoint
 from depthda.errors import UserError
 from depthda.experiments.protocol import judge
 from depthda.experiments.tables.configs import resolve
 from depthda.io.files import last_lines, read_json, write_json
 from depthda.io.lock import locked
 from depthda.io.tuples import restored
+from depthda.provenance import device_name, git_commit, versions
 
 
 def main(folders: list[str]) -> None:
@@ -43,10 +45,9 @@ def _do(folder: Path) -> None:
         if not free or (folder / 'result.json').is_file():
             return
         with open(folder / 'output.log', 'a', encoding='utf-8') as log:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os.dup2(log.fileno(), 1)
-            os.dup2(log.fileno(), 2)
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+                os.dup2(log.fileno(), stream.fileno())
         try:
             _run(folder)
         # The only place that catches every error: a failure must not stop the runs after it.
@@ -63,8 +64,6 @@ def _do(folder: Path) -> None:
 
 
 def _run(folder: Path) -> None:
-    from depthda.provenance import device_name, git_commit, versions
-
     plan = restored(json.loads((folder / 'run.json').read_text()))
     state = read_json(folder / 'steps.json') or {'done': 0, 'seconds': 0.0, 'started': _now()}
     for step in plan['steps'][state['done'] :]:
@@ -73,27 +72,22 @@ def _run(folder: Path) -> None:
         state['done'] += 1
         state['seconds'] += time.monotonic() - begun
         write_json(folder / 'steps.json', state)
-    result = {key: plan[key] for key in ('table', 'row', 'world', 'seed', 'hash', 'sample')}
+    result = {'state': 'done', 'scores': {}}
+    result |= {key: plan[key] for key in ('table', 'row', 'world', 'seed', 'hash', 'sample')}
     result |= {} if plan['protocol'] == 'pretraining' else _scores(folder, plan)
-    result = (
-        {'state': 'done', 'scores': {}}
-        | result
-        | {
-            'versions': versions(),
-            'commit': git_commit(),
-            'hardware': {'device': device_name(), 'cores': os.cpu_count()},
-            'started': state['started'],
-            'finished': _now(),
-            'seconds': round(state['seconds'], 1),
-        }
-    )
+    result |= {
+        'versions': versions(),
+        'commit': git_commit(),
+        'hardware': {'device': device_name(), 'cores': os.cpu_count()},
+        'started': state['started'],
+        'finished': _now(),
+        'seconds': round(state['seconds'], 1),
+    }
     write_json(folder / 'result.json', result)
 
 
 def _scores(folder: Path, plan: dict[str, Any]) -> dict[str, Any]:
     """Return the scores of a run, and the protocol that decides what they may be compared with."""
-    from depthda.checkpoints.loading import file_hash
-
     metrics = read_json(folder / 'metrics.json')
     if metrics is None:
         raise UserError(
@@ -130,7 +124,6 @@ def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
             last = ''.join(last_lines(folder / 'output.log', 1))
             raise UserError(f'{" ".join(words)} failed with status {status}: {last}')
         return
-    from depthda.checkpoints.loading import file_hash
     from depthda.engine.launch import test, train
     from depthda.engine.prepare import load_config
 
@@ -151,8 +144,6 @@ def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
 
 def _pretrained(folder: Path) -> Path:
     """Wait for the process that trains a pretraining, and return its checkpoint."""
-    from depthda.checkpoints.loading import latest_checkpoint
-
     while not (folder / 'result.json').is_file():
         with locked(folder) as free:
             if free and not (folder / 'result.json').is_file():
@@ -171,12 +162,10 @@ def _pretrained(folder: Path) -> Path:
 
 def _checkpoint(folder: Path, step: dict[str, Any]) -> Path:
     """Return the best checkpoint if the training kept one, unless the row requires the last."""
-    from depthda.checkpoints.loading import latest_checkpoint
-
-    best = sorted(folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
+    best = max(folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime, default=None)
     if step['checkpoint'] == 'best' and not best:
         raise UserError(f'{folder} has no best checkpoint: set default_hooks.checkpoint.save_best.')
-    checkpoint = best[-1] if best and step['checkpoint'] != 'last' else latest_checkpoint(folder)
+    checkpoint = best if best and step['checkpoint'] != 'last' else latest_checkpoint(folder)
     if checkpoint is None:
         raise UserError(f'{folder} has no checkpoint: check the training step before the test.')
     return checkpoint

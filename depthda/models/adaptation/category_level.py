@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from depthda.errors import UserError
-from depthda.models.adaptation.output_adversary import OutputAdversary, bce, resized
+from depthda.models.adaptation.output_adversary import OutputAdversary, bce
+from depthda.models.tensors import resized
 
 if TYPE_CHECKING:
     from depthda.models.adaptation.step import AdaptationStep

@@ -8,7 +8,8 @@ from mmseg.registry import MODELS
 from mmseg.utils import ConfigType
 from torch import Tensor, nn
 
-from depthda.models.adaptation.output_adversary import apply_frozen, resized
+from depthda.models.adaptation.output_adversary import apply_frozen
+from depthda.models.tensors import resized
 
 if TYPE_CHECKING:
     from depthda.models.adaptation.step import AdaptationStep

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from depthda.errors import UserError
+from depthda.models.tensors import resized
 
 if TYPE_CHECKING:
     from depthda.models.adaptation.step import AdaptationStep
@@ -95,9 +96,7 @@ class CovarianceAlignment(nn.Module):
         """Return features and probabilities (N, C, h, w) of the same size, without background."""
         found = getattr(step, domain)
         features = found.fused[-1]
-        logits = found.logits['decode_head'].detach()
-        if logits.shape[2:] != features.shape[2:]:
-            logits = F.interpolate(logits, features.shape[2:], mode='bilinear')
+        logits = resized(found.logits['decode_head'].detach(), features.shape[2:])
         probabilities = logits.softmax(1)
         kept = [c for c in range(probabilities.shape[1]) if c != self.background]
         return features, probabilities[:, kept]

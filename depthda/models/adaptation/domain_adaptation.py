@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from depthda.checkpoints.fit import FilledCompletely
 from depthda.errors import UserError
-from depthda.models.adaptation.step import AdaptationStep, weighted
+from depthda.models.adaptation.step import AdaptationStep
 from depthda.models.adaptation.trans_norm import TransNorm
+from depthda.models.tensors import weighted
 
 
 @MODELS.register_module()

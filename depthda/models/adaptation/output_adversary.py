@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from depthda.errors import UserError, few
 from depthda.models.adaptation.heads import heads
+from depthda.models.tensors import resized
 
 if TYPE_CHECKING:
     from depthda.models.adaptation.step import AdaptationStep
@@ -83,11 +84,6 @@ def apply_frozen(critic: nn.Module, given: Tensor) -> Tensor:
     """Apply a critic with a gradient for its input only, not for its weights."""
     fixed = {name: weight.detach() for name, weight in critic.named_parameters()}
     return functional_call(critic, fixed, given)
-
-
-def resized(logits: Tensor, size: torch.Size) -> Tensor:
-    """Resize logits (N, K, h, w) to the size of the images."""
-    return F.interpolate(logits, size=size, mode='bilinear', align_corners=False)
 
 
 def bce(logits: Tensor, label: float, weights: Tensor | float = 1.0) -> Tensor:

@@ -17,6 +17,7 @@ from depthda.models.adaptation.heads import heads, pixel_weights
 from depthda.models.adaptation.pseudo_labels import IGNORED
 from depthda.models.adaptation.recorded_pass import RecordedPass, recorded_pass
 from depthda.models.features import PairedFeatures
+from depthda.models.tensors import weighted
 
 if TYPE_CHECKING:
     from depthda.models.adaptation.domain_adaptation import DomainAdaptation
@@ -172,17 +173,6 @@ def unpadded(sample: SegDataSample, size: Sequence[int]) -> tuple[int, int]:
     """Return the height and width that an image of ``size`` had before padding."""
     _, right, _, bottom = sample.metainfo.get('padding_size', [0] * 4)
     return size[0] - bottom, size[1] - right
-
-
-def weighted(losses: dict[str, Tensor], weight: float) -> dict[str, Tensor]:
-    """Multiply the losses by ``weight``, but not the values that are only logged."""
-    if weight == 1:
-        return losses
-
-    def scaled(value):
-        return [weight * item for item in value] if isinstance(value, list) else weight * value
-
-    return {name: scaled(value) if 'loss' in name else value for name, value in losses.items()}
 
 
 def _format_size(size: tuple[int, int]) -> str:

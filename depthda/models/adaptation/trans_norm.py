@@ -51,16 +51,15 @@ class TransNorm(nn.BatchNorm2d):
         self.register_buffer('source_var', torch.ones(num_features))
 
     def forward(self, features: Tensor) -> Tensor:
+        running = (self.source_mean, self.source_var), (self.running_mean, self.running_var)
         if not self.training:
-            statistics = (self.source_mean, self.source_var), (self.running_mean, self.running_var)
-            return super().forward(features) * self._factors(*statistics)
+            return super().forward(features) * self._factors(*running)
         if not self.has_pairs or len(features) % 2:
             raise UserError(
                 'TransNorm needs training batches with equal numbers of source and target images: '
                 "wrap the segmentor in dict(type='DomainAdaptation', segmentor=...)."
             )
         halves = features.chunk(2)
-        running = (self.source_mean, self.source_var), (self.running_mean, self.running_var)
         normed = [
             F.batch_norm(half, *buffers, self.weight, self.bias, True, self.momentum, self.eps)
             for half, buffers in zip(halves, running, strict=True)

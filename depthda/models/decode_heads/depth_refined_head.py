@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from depthda.errors import UserError
 from depthda.models.features import GuidedFeatures
-from depthda.models.tensors import NORM
+from depthda.models.tensors import NORM, weighted
 
 
 @MODELS.register_module()
@@ -87,8 +87,8 @@ class DepthRefinedHead(BaseModule):
         """Compute the head's losses on raw logits and, prefixed ``refined.``, on refined logits."""
         raw = self._raw(inputs)
         refined = self.refine(raw, inputs)
-        losses = _weighted(self.head.loss_by_feat(raw, batch_data_samples), self.raw_weight)
-        after = _weighted(self.head.loss_by_feat(refined, batch_data_samples), self.refined_weight)
+        losses = weighted(self.head.loss_by_feat(raw, batch_data_samples), self.raw_weight)
+        after = weighted(self.head.loss_by_feat(refined, batch_data_samples), self.refined_weight)
         return losses | add_prefix(after, 'refined') | {'step': self.step.detach().sigmoid()}
 
     def predict(
@@ -110,7 +110,3 @@ class DepthRefinedHead(BaseModule):
                 'refine it: use another decode head.'
             )
         return logits
-
-
-def _weighted(losses: dict[str, Tensor], weight: float) -> dict[str, Tensor]:
-    return {key: weight * value if 'loss' in key else value for key, value in losses.items()}

@@ -8,6 +8,7 @@ from mmseg.utils import ConfigType, SampleList, add_prefix
 from torch import Tensor, nn
 
 from depthda.errors import UserError
+from depthda.models.tensors import weighted
 
 
 @MODELS.register_module()
@@ -65,9 +66,8 @@ class TwinHead(BaseModule):
             ('first', 'second'), self.copies, self.inputs_of(inputs), self.weights, strict=True
         )
         for name, head, features, weight in parts:
-            head_losses = head.loss(features, batch_data_samples, train_cfg)
-            scaled = {key: weight * x if 'loss' in key else x for key, x in head_losses.items()}
-            losses |= add_prefix(scaled, name)
+            own = head.loss(features, batch_data_samples, train_cfg)
+            losses |= add_prefix(weighted(own, weight), name)
         return losses
 
     def predict(

@@ -45,6 +45,7 @@ class PairedFusion(BaseModule, metaclass=ABCMeta):
             )
         self.rgb_channels = list(rgb_channels)
         self.depth_channels = list(depth_channels)
+        self.out_channels = list(rgb_channels)
 
     @abstractmethod
     def fuse(self, stage: int, rgb: Tensor, depth: Tensor) -> Tensor:
@@ -94,7 +95,6 @@ class AddFusion(PairedFusion):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.out_channels = list(self.rgb_channels)
         pairs = zip(self.rgb_channels, self.depth_channels, strict=True)
         self.projections = nn.ModuleList(nn.Conv2d(depth, rgb, 1) for rgb, depth in pairs)
 
@@ -112,7 +112,6 @@ class GatedFusion(PairedFusion):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.out_channels = list(self.rgb_channels)
         pairs = zip(self.rgb_channels, self.depth_channels, strict=True)
         gates, mlps = zip(*(self._layers(rgb, depth) for rgb, depth in pairs), strict=True)
         self.gates, self.mlps = nn.ModuleList(gates), nn.ModuleList(mlps)

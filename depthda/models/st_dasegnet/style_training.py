@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from depthda.errors import UserError
 from depthda.models.adaptation.ema_teacher import EMATeacher
-from depthda.models.adaptation.output_adversary import apply_frozen, bce, resized
+from depthda.models.adaptation.output_adversary import apply_frozen, bce
+from depthda.models.tensors import resized
 
 if TYPE_CHECKING:
     from depthda.models.adaptation.step import AdaptationStep

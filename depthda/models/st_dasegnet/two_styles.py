@@ -133,9 +133,6 @@ class StyleHeads(TwinHead):
         head: Config of the heads.
     """
 
-    def __init__(self, head: ConfigType) -> None:
-        super().__init__(head)
-
     def inputs_of(self, inputs: StyleFeatures) -> StyleFeatures:
         return inputs
 

@@ -7,9 +7,8 @@ from torch import Tensor, nn
 
 from depthda.errors import UserError
 from depthda.models.tensors import resized
-from depthda.models.translation.generator import Translation
+from depthda.models.translation.generator import NORMAL, Translation
 
-_NORMAL = dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.02)
 _REFLECT = dict(padding_mode='reflect')
 
 
@@ -37,7 +36,7 @@ class ResNetGenerator(BaseModule):
         width: int = 64,
         blocks: int = 9,
         depth_decoder: None = None,
-        init_cfg: dict | None = _NORMAL,
+        init_cfg: dict | None = NORMAL,
     ) -> None:
         super().__init__(init_cfg)
         halve = dict(kernel_size=3, stride=2, padding=1)
@@ -99,7 +98,7 @@ class PatchGANCritic(BaseModule):
     """
 
     def __init__(
-        self, optical_bands: int = 3, width: int = 64, init_cfg: dict | None = _NORMAL
+        self, optical_bands: int = 3, width: int = 64, init_cfg: dict | None = NORMAL
     ) -> None:
         super().__init__(init_cfg)
         layers: list[nn.Module] = []

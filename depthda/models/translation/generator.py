@@ -14,7 +14,7 @@ from depthda.models.tensors import resized
 
 # Settings of all convolutions of the U-net, which halve or double the size.
 _STEP = dict(kernel_size=4, stride=2, padding=1)
-_NORMAL = dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.02)
+NORMAL = dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.02)
 
 
 class Translation(NamedTuple):
@@ -55,7 +55,7 @@ class ResiGenerator(BaseModule):
         resize: Literal['post', 'pre'] = 'post',
         depth_decoder: Literal['separate', 'shared'] | None = 'separate',
         dropout: float = 0.5,
-        init_cfg: dict | None = _NORMAL,
+        init_cfg: dict | None = NORMAL,
     ) -> None:
         super().__init__(init_cfg)
         if len(channels) < 2:

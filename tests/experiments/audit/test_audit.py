@@ -189,7 +189,7 @@ def test_what_cannot_be_audited_is_refused_before_any_test(trained, short_run, t
     (maps / '0.png').touch()
     one, none = ({'as-is': str(maps), 'zero': str(other)} for other in (maps, tmp_path / 'no'))
     for config, options, message in (
-        (CONFIG, dict(block=0), '--block 0: use 1 or more.'),
+        (CONFIG, dict(block=0), '--block 0: use 1 or more'),
         ('configs/pretraining/dates_resnet-tiny.py', dict(cfg_options=None), 'no labelled'),
         (f'{CONFIG[:-3]}-server.py', dict(cfg_options=None), 'no labelled'),
         (CONFIG, dict(cfg_options=control), 'already replaces depth'),

@@ -5,7 +5,7 @@ import time
 import pytest
 from page_browser import CHROMIUM, browser
 
-from depthda.experiments.page import make_page
+from depthda.experiments.page.page import make_page
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason='Chromium is not installed (apt-get install chromium)'

@@ -10,8 +10,8 @@ from page_reader import Reader
 from page_runs import META, write_data, write_run, write_scalars
 
 from depthda.errors import UserError
-from depthda.experiments.page import make_page
 from depthda.experiments.page.html import with_relative_paths
+from depthda.experiments.page.page import make_page
 
 RGB, RGBD = 'RGB <only>', '<script>alert("depth")</script>'
 

@@ -25,14 +25,14 @@ def test_label_maps_have_the_exact_colours_and_ignored_pixels_have_others():
     assert ignored == {LIGHT, DARK}  # stripes
 
 
-def test_wrong_pixels_are_strong_and_correct_ones_muted():
+def test_wrong_pixels_are_darker_than_correct_ones():
     labels = np.array([[0, 1, 2, 255], [0, 1, 2, 255]], np.uint8)
     prediction = np.array([[0, 1, 2, 2], [1, 1, 0, 0]], np.uint8)
     shown = decoded(pictures.error_picture(prediction, labels))
     assert [tuple(c) for c in shown[0, :3]] == [pictures.RIGHT] * 3
     assert [tuple(c) for c in shown[1, :3]] == [pictures.WRONG, pictures.RIGHT, pictures.WRONG]
     assert not (shown[:, 3] == pictures.WRONG).all(-1).any()
-    # The two differ without colour as well: wrong is much darker.
+    # Readers who cannot distinguish the colours see the difference in brightness.
     assert np.mean(pictures.WRONG) + 100 < np.mean(pictures.RIGHT)
 
 

@@ -8,7 +8,7 @@ from small_tables import finish, tiny
 
 from depthda.errors import UserError
 from depthda.experiments.tables.configs import read_config, resolve, resolved_config
-from depthda.experiments.tables.plan import find_run, plan_runs
+from depthda.experiments.tables.plan import plan_runs
 from depthda.experiments.tables.table import load_table
 from depthda.io.tuples import restored
 
@@ -97,13 +97,6 @@ def test_data_that_does_not_exist_is_named(plan):
                config='configs/depthda/depthda_convnext-b-s_1xb4-40k_loveda-u2r-server-512x512.py',
                options={'train_dataloader.dataset.data_root': 'no/such/folder'})  # fmt: skip
     assert plan(row)[0].missing == 'no/such/folder'
-
-
-def test_a_run_is_found_by_row_and_seed(plan):
-    runs = plan(tiny(), seeds=[0, 1])
-    assert find_run(runs, 'rgb', 1, world=2).seed == 1
-    assert '2 runs with seed 1: name the world' in refusal(find_run, runs, 'rgb', 1)
-    assert "did you mean 'rgb'" in refusal(find_run, runs, 'rbg', 1)
 
 
 COLUMN = dict(key='{target}/IoU.buildings', title='Buildings')

@@ -11,7 +11,7 @@ from small_tables import SHORT, finish, stand_in_worker, tiny
 
 from depthda.datasets.loveda import LoveDARGBD
 from depthda.experiments.tables.plan import plan_runs
-from depthda.experiments.tables.runner import check_gpus, run_table, say_failed, split_gpus
+from depthda.experiments.tables.runner import read_gpus, run_table, say_failed
 from depthda.experiments.tables.table import load_table
 from depthda.io.files import read_json, write_json
 
@@ -96,15 +96,11 @@ def test_a_gpu_that_does_not_exist_is_refused(
 def test_gpus_that_exist_or_are_renumbered_are_accepted(monkeypatch):
     monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
     monkeypatch.setattr('torch.cuda.device_count', lambda: 2)
-    check_gpus(['0', '1', 'GPU-1f2e'])
-    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '6,7')
-    check_gpus(['7'])
-
-
-def test_gpus_are_separated_by_blanks_or_commas():
     for words in (['0', '1'], ['0,1'], ['0,', '1']):
-        assert split_gpus(words) == ['0', '1']
-    assert split_gpus([]) == [] and split_gpus(['GPU-1f2e,MIG-3']) == ['GPU-1f2e', 'MIG-3']
+        assert read_gpus(words) == ['0', '1']
+    assert read_gpus([]) == [] and read_gpus(['GPU-1f2e,MIG-3']) == ['GPU-1f2e', 'MIG-3']
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '6,7')
+    assert read_gpus(['7']) == ['7']
 
 
 @pytest.mark.parametrize('words, wrong', [(['0', 'cuda:1'], 'cuda:1'), ([''], ''), (['-1'], '-1')])

@@ -3,16 +3,18 @@
 import re
 import shutil
 import subprocess
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 from refusals import refusal
 from small_tables import finish, tiny
 
+from depthda.commands.run_experiments import _run_tables
 from depthda.datasets.synthetic import make_world, write_sample
 from depthda.experiments.tables import schedule
 from depthda.experiments.tables.plan import plan_runs
-from depthda.experiments.tables.runner import check_arguments, run_table
+from depthda.experiments.tables.runner import run_table
 from depthda.experiments.tables.table import load_table
 
 ROOT = Path(__file__).parents[3]
@@ -89,7 +91,8 @@ def test_runs_that_would_not_end_in_time_are_not_started(
     assert message in capsys.readouterr().out
     run_table(table, tmp_path, hours=1)
     assert len(finished) == 12
-    assert refusal(check_arguments, None, None, 0.0) == '--hours 0: use a number above 0.'
+    options = Namespace(jobs=None, seeds=None, hours=0.0)
+    assert refusal(_run_tables, options) == '--hours 0: use a number above 0.'
 
 
 def test_the_expected_time_of_a_run_is_that_of_its_row(table, tmp_path):

@@ -10,8 +10,9 @@ from tiny_adaptation import adapted, gradients, pair, segmentor
 from depthda.errors import UserError
 from depthda.models.adaptation.heads import heads
 from depthda.models.adaptation.recorded_pass import recorded_pass
-from depthda.models.adaptation.step import AdaptationStep, weighted
+from depthda.models.adaptation.step import AdaptationStep
 from depthda.models.features import PairedFeatures
+from depthda.models.tensors import weighted
 
 
 def step_of(model, batch):

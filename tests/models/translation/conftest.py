@@ -4,7 +4,7 @@ import torch
 
 @pytest.fixture
 def drdg():
-    """Return a function that makes the config of a small DRDG for the sizes of ``pairs``."""
+    """Return a function that makes the config of a small DRDG. It fits the images of ``pairs``."""
 
     def config(**options):
         generator = dict(type='ResiGenerator', channels=(4, 6, 8), dropout=0.0)
@@ -17,10 +17,10 @@ def drdg():
 
 @pytest.fixture
 def pairs():
-    """Return a function that makes a batch of two pairs, like a data loader.
+    """Return a function that makes a batch of two pairs, as a data loader returns it.
 
-    Source images have 32×48 pixels, target images 24×32. Bands are in 0…255. Depth is the last
-    channel, and 0 where it is missing.
+    Source images have 32×48 pixels, and target images 24×32. The values of the bands are in 0…255.
+    The last channel is depth; 0 is no-data.
     """
 
     def batch(seed=0, bands=4):
@@ -29,7 +29,7 @@ def pairs():
         for domain, size in dict(source=(32, 48), target=(24, 32)).items():
             images = torch.rand(2, 4, *size, generator=g)
             images[:, :3] = (images[:, :3] * 255).round()
-            images[0, 3, :9, 5:14] = 0  # no depth here
+            images[0, 3, :9, 5:14] = 0  # no-data
             inputs[domain] = list(images[:, :bands])
         return dict(inputs=inputs, data_samples=None)
 

@@ -1,8 +1,8 @@
 import cv2
 import numpy as np
 
-from depthda.experiments.demo import PanelRow, draw_panel
 from depthda.pictures.colours import DARK, LIGHT
+from depthda.pictures.panel import PanelRow, draw_panel
 
 
 def test_the_picture_shows_the_palette_and_stripes_over_ignored_pixels(tmp_path):
