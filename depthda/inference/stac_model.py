@@ -21,15 +21,13 @@ _TASKS = ['semantic-segmentation']
 def model_item(
     model: LandCoverModel, where: str, path: Path, settings: Settings, note: str
 ) -> dict[str, Any]:
-    """Return the item of a model, without its dates.
+    """Return the STAC item of a model, to which the caller adds the dates.
 
     The item has no geometry, because the place of the training images is not recorded.
 
     Args:
-        model: The model.
         where: The model's checkpoint, bundle folder or name on the hub.
         path: The path of the item; the link to a local model is relative to it.
-        settings: Settings of the prediction, such as windows.
         note: A sentence for the description.
     """
     trained_on = model.about.get('trained_on') or {}

@@ -1,4 +1,4 @@
-"""Read polygons and one attribute from a GeoPackage or GeoJSON file, in a raster's coordinates."""
+"""Read polygons from a GeoPackage or GeoJSON file, in the coordinate system of a raster."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ _SUFFIXES = ('.gpkg', '.geojson', '.json')
 
 
 def is_polygon_file(path: str | Path) -> bool:
-    """Return whether a path has the suffix of a polygon file."""
+    """Return whether the suffix of a path is that of a GeoPackage or a GeoJSON file."""
     return Path(path).suffix.lower() in _SUFFIXES
 
 
