@@ -10,7 +10,7 @@ from rasterio.errors import RasterioError
 from rasterio.warp import transform_geom
 
 from depthda.errors import UserError
-from depthda.io.geopackage import Polygon, read_geopackage
+from depthda.io.geopackage import read_geopackage
 
 _KINDS = ('Polygon', 'MultiPolygon')
 _SUFFIXES = ('.gpkg', '.geojson', '.json')
@@ -51,11 +51,9 @@ def read_polygons(
 
 def _geopackage(path: Path, field: str | None) -> tuple[CRS | None, list[tuple[dict, Any]]]:
     crs, features = read_geopackage(path, field)
-    return crs, [(_geometry(polygons), value) for polygons, value in features]
-
-
-def _geometry(polygons: list[Polygon]) -> dict[str, Any]:
-    return {'type': 'MultiPolygon', 'coordinates': [[list(r) for r in p] for p in polygons]}
+    return crs, [
+        ({'type': 'MultiPolygon', 'coordinates': polygons}, value) for polygons, value in features
+    ]
 
 
 def _geojson(path: Path, field: str | None) -> tuple[CRS | None, list[tuple[dict, Any]]]:
