@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +43,14 @@ class Pipeline:
     plan: Plan
     batch_size: int
     workers: int
-    # For the warnings.
-    # Numbers of clipped values and of all values, for each image.
-    _clipped: list[tuple[int, int]] = field(default_factory=list, init=False)
-    # Names of images with a single colour.
-    _plain: list[str] = field(default_factory=list, init=False)
-    # Names of images whose map has a single depth.
-    _flat: list[str] = field(default_factory=list, init=False)
 
-    def run(self, progress: Progress = lambda done, total: None) -> None:
+    def __post_init__(self) -> None:
+        # For the warnings:
+        self._clipped: list[tuple[int, int]] = []  # clipped values and all values of each image
+        self._plain: list[str] = []  # names of images with a single colour
+        self._flat: list[str] = []  # names of images whose map has a single depth
+
+    def run(self, progress: Progress) -> None:
         """Write the maps; call ``progress`` with the number of written maps and the total."""
         readers, writers = (ThreadPoolExecutor(self.workers) for _ in range(2))
         writing: deque[Future] = deque()

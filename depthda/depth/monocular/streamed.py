@@ -34,10 +34,6 @@ class DepthTiles:
         self._size = 2 * self.shape[0] * self.shape[1]
         self.ranges = np.zeros((len(self._boxes), 2), np.float32)
 
-    @property
-    def bytes(self) -> int:
-        return self._size * len(self._boxes)
-
     def write(self, index: int, depth: np.ndarray) -> None:
         low, high = float(depth.min()), float(depth.max())
         self.ranges[index] = low, high
@@ -49,11 +45,9 @@ class DepthTiles:
     def read(self, index: int, rows: slice = slice(None)) -> np.ndarray:
         """Return the depth of a tile, or of some of its rows."""
         first, last, _ = rows.indices(self.shape[0])
-        width = 2 * self.shape[1]
-        with open(self.path, 'rb') as file:
-            file.seek(index * self._size + first * width)
-            codes = np.frombuffer(file.read((last - first) * width), np.uint16)
-        codes = codes.reshape(last - first, self.shape[1])
+        rows, width = last - first, self.shape[1]
+        start = index * self._size + 2 * first * width
+        codes = np.fromfile(self.path, np.uint16, rows * width, offset=start).reshape(rows, width)
         low, high = self.ranges[index]
         return codes.astype(np.float32) * ((high - low) / _STEPS) + low
 
