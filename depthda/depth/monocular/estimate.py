@@ -13,7 +13,7 @@ from depthda.depth.jobs import Job
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.depth.monocular.folder import MapFolder
 from depthda.depth.monocular.images import OpticalReader
-from depthda.depth.monocular.pipeline import Pipeline, Plan, Progress
+from depthda.depth.monocular.pipeline import Pipeline, Progress
 from depthda.depth.monocular.tiling import TileGrid
 from depthda.errors import UserError, check_count
 from depthda.io.lock import own_folder
@@ -122,8 +122,8 @@ def estimate_depth(
         done = (folders[job.root].is_done(job.name, sizes[job], job.source) for job in own_jobs)
         todo = {job for job, is_done in zip(own_jobs, done, strict=True) if not is_done}
         started = time.monotonic()
-        plan = Plan(own_jobs, todo, sizes, grids, folders)
-        pipeline = Pipeline(estimator, settings.reader, plan, settings.batch_size, settings.workers)
+        how = settings.reader, settings.batch_size, settings.workers
+        pipeline = Pipeline(estimator, *how, own_jobs, todo, sizes, grids, folders)
         pipeline.run(progress)
         seconds = time.monotonic() - started
         shard.wait()
