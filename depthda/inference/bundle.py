@@ -25,21 +25,13 @@ _PICKLES = ('.pth', '.pt', '.pkl', '.pickle', '.bin', '.ckpt', '.joblib')
 
 @dataclass(frozen=True)
 class Card:
-    """Facts about a model that its author adds to those that the checkpoint records.
+    """Facts about a model that its author adds to those that the checkpoint records."""
 
-    Attributes:
-        name: Name of the model.
-        gsd: Ground sampling distance of the training images, in metres.
-        licence: Licence of the weights, such as ``cc-by-nc-sa-4.0``.
-        data: Licence and source of the training data.
-        scores: Scores by name, and the file that they were read from.
-    """
-
-    name: str
-    gsd: float | None = None
-    licence: str | None = None
-    data: str | None = None
-    scores: Mapping[str, float] | None = None
+    name: str  # of the model
+    gsd: float | None = None  # ground sampling distance of the training images, in metres
+    licence: str | None = None  # of the weights, such as cc-by-nc-sa-4.0
+    data: str | None = None  # licence and source of the training data
+    scores: Mapping[str, float] | None = None  # by name
 
 
 def save_bundle(model: TrainedModel, out: str | Path, card: Card) -> list[Path]:
@@ -155,8 +147,6 @@ def card_text(model: TrainedModel, card: Card) -> str:
     """Return the README of a bundle, with the header that the hub reads."""
     head = ['---', 'library_name: depthda', 'pipeline_tag: image-segmentation']
     head += [f'license: {card.licence}'] if card.licence else []
-    trained_on = (model.about.get('trained_on') or {}).copy()
-    selection = model.about.get('selection') or {}
     gsd = card.gsd or model.about.get('gsd')
     facts = {
         'Classes': ', '.join(model.classes),
@@ -164,8 +154,8 @@ def card_text(model: TrainedModel, card: Card) -> str:
         'Depth': model.depth_source or 'not read at test time',
         'Window': ' × '.join(map(str, model.window)),
         'Ground sampling distance of training': f'{gsd:g} m' if gsd else 'not recorded',
-        'Trained on': dataset_text(trained_on),
-        'Checkpoint chosen by': _choice(selection),
+        'Trained on': dataset_text(model.about.get('trained_on') or {}),
+        'Checkpoint chosen by': _choice(model.about.get('selection') or {}),
         'Licence of the training data': card.data or 'not recorded',
         'Licence of the weights': card.licence or 'not recorded',
         'SHA-256 of the checkpoint': str(model.about.get('sha256')),
