@@ -20,13 +20,7 @@ from depthda.inference.map_options import MapOptions
 from depthda.inference.model import LandCoverModel
 from depthda.inference.predict import STEPS, MapResult
 from depthda.inference.scene import Grid
-from depthda.inference.stac_model import (
-    VERSION,
-    class_objects,
-    extension,
-    model_item,
-    model_name,
-)
+from depthda.inference.stac_model import VERSION, class_objects, extension, model_item, model_name
 from depthda.io.files import write_json
 from depthda.io.rasters import open_raster
 from depthda.version import __version__
@@ -58,12 +52,9 @@ def write_items(
     """Write the items of a map and of its model next to the map, and return their paths.
 
     Args:
-        model: The model.
         where: The model's checkpoint, bundle folder or name on the hub.
-        result: The map.
         files: All files of the map, the map itself first.
         span: When the scene was taken.
-        options: How the map was made.
     """
     path = files[0]
     targets = path.with_suffix('.json'), path.with_name(f'{path.stem}_model.json')
