@@ -140,10 +140,6 @@ class _Tile:
         }
 
     @property
-    def is_finished(self) -> bool:
-        return all(path.is_file() for path in self.target.values())
-
-    @property
     def image(self) -> Tensor:
         return self._dataset[self._index]['inputs']
 
@@ -155,7 +151,7 @@ def _translate_tiles(
     batch_size: int,
     progress: Callable[[int, int], None],
 ) -> None:
-    unfinished = [tile for tile in tiles if not tile.is_finished]
+    unfinished = [tile for tile in tiles if not all(map(Path.is_file, tile.target.values()))]
     finished = len(tiles) - len(unfinished)
     progress(finished, len(tiles))
     for start in range(0, len(unfinished), batch_size):

@@ -35,7 +35,13 @@ def read_polygons(
     suffix = path.suffix.lower()
     if suffix not in _SUFFIXES:
         raise UserError(f'{path} is not a polygon file: export the polygons as .gpkg or .geojson.')
-    file_crs, polygons = (_geopackage if suffix == '.gpkg' else _geojson)(path, field)
+    if suffix == '.gpkg':
+        file_crs, features = read_geopackage(path, field)
+        polygons = [
+            ({'type': 'MultiPolygon', 'coordinates': parts}, value) for parts, value in features
+        ]
+    else:
+        file_crs, polygons = _geojson(path, field)
     if not polygons:
         raise UserError(f'{path} contains no polygons: export the layer that has the polygons.')
     if file_crs is None or crs is None or file_crs == crs:
@@ -49,14 +55,7 @@ def read_polygons(
         ) from error
 
 
-def _geopackage(path: Path, field: str | None) -> tuple[CRS | None, list[tuple[dict, Any]]]:
-    crs, features = read_geopackage(path, field)
-    return crs, [
-        ({'type': 'MultiPolygon', 'coordinates': polygons}, value) for polygons, value in features
-    ]
-
-
-def _geojson(path: Path, field: str | None) -> tuple[CRS | None, list[tuple[dict, Any]]]:
+def _geojson(path: Path, field: str | None) -> tuple[CRS, list[tuple[dict, Any]]]:
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
     except ValueError as error:
