@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from depthda.inference.scene import Grid
+from depthda.io.grids import Grid
 
 # WGS 84; other ellipsoids in use differ by less than 0.01 % in area.
 _EQUATOR, _SQUARED = 6_378_137.0, 0.00669437999014  # metres; eccentricity squared

@@ -13,8 +13,8 @@ from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
 from depthda.errors import UserError
-from depthda.inference.scene import Grid
 from depthda.io.files import atomic_path
+from depthda.io.grids import Grid
 
 NO_DATA = 255
 _BLOCK = 512

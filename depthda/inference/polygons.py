@@ -15,9 +15,9 @@ from rasterio.warp import transform
 from depthda.errors import UserError
 from depthda.inference.areas import ring_area
 from depthda.inference.map_file import NO_DATA
-from depthda.inference.scene import Grid
 from depthda.io.files import atomic_path
 from depthda.io.geopackage import Polygon, Ring, write_geopackage
+from depthda.io.grids import Grid
 
 _BATCH = 2000  # polygons that are converted to degrees at a time
 _AREA = 'hectares'

@@ -26,11 +26,11 @@ from depthda.inference.map_file import (
 from depthda.inference.map_options import MapOptions, identity_of, tags_of
 from depthda.inference.model import LandCoverModel
 from depthda.inference.predict_scene import Settings, Sources, scene_bands
-from depthda.inference.scene import Grid, ModelBands, area_mask, open_depth, open_image
+from depthda.inference.scene import ModelBands, area_mask, open_depth, open_image
 from depthda.inference.scene_depth import scene_depth
 from depthda.inference.scratch import ScratchMap, check_space
 from depthda.inference.suspicions import suspicious_map, suspicious_scene
-from depthda.io.grids import check_aligned
+from depthda.io.grids import Grid, check_aligned
 from depthda.io.lock import own_folder
 from depthda.io.rasters import limited_cache, open_raster
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from depthda.console import warn
 from depthda.errors import UserError, many
 from depthda.inference.model import LandCoverModel
-from depthda.inference.scene import Grid, RowReader
+from depthda.inference.scene import RowReader
+from depthda.io.grids import Grid
 from depthda.models.segmentors.sliding_window import Window, WindowGrid
 from depthda.progress import show_progress
 

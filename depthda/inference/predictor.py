@@ -14,7 +14,8 @@ from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.errors import UserError, many
 from depthda.inference.model import LandCoverModel, load_model
 from depthda.inference.predict_scene import Settings, scene_bands
-from depthda.inference.scene import Grid, ModelBands, Range, RowReader, open_image
+from depthda.inference.scene import ModelBands, Range, RowReader, open_image
+from depthda.io.grids import Grid
 from depthda.io.headers import IMAGE_SUFFIXES
 
 Image = str | Path | np.ndarray

@@ -20,31 +20,12 @@ from depthda.datasets.transforms.load_multiband_image import swapped_bands
 from depthda.depth.maps import normalize_heights
 from depthda.depth.surface.spans import Range, height_span
 from depthda.errors import UserError, check_range, many
+from depthda.io.grids import Grid
 from depthda.io.headers import check_upright
 from depthda.io.polygons import read_polygons
 from depthda.io.rasters import open_raster, refuse_indices
 
 _FEW = 32  # rows that are normalised at a time
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Size and place of a scene; ``crs`` is None if it has no georeference."""
-
-    height: int
-    width: int
-    transform: Affine
-    crs: CRS | None
-
-    def scaled(self, factor: float) -> 'Grid':
-        """Return the grid with ``factor`` times as many pixels along each side."""
-        height, width = (max(1, round(side * factor)) for side in (self.height, self.width))
-        scale = Affine.scale(self.width / width, self.height / height)
-        return Grid(height, width, self.transform @ scale, self.crs)
-
-    @classmethod
-    def of(cls, raster: rasterio.DatasetReader) -> 'Grid':
-        return cls(raster.height, raster.width, raster.transform, raster.crs)
 
 
 @dataclass(frozen=True)

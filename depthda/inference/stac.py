@@ -19,9 +19,9 @@ from depthda.inference.map_file import NO_DATA
 from depthda.inference.map_options import MapOptions
 from depthda.inference.model import LandCoverModel
 from depthda.inference.predict import STEPS, MapResult
-from depthda.inference.scene import Grid
 from depthda.inference.stac_model import VERSION, class_objects, extension, model_item, model_name
 from depthda.io.files import write_json
+from depthda.io.grids import Grid
 from depthda.io.rasters import open_raster
 from depthda.version import __version__
 

@@ -14,8 +14,8 @@ from tiny_rasters import write_raster
 from depthda.errors import UserError
 from depthda.inference.areas import row_areas
 from depthda.inference.polygons import simplified, vectorise
-from depthda.inference.scene import Grid
 from depthda.io.geopackage import read_geopackage
+from depthda.io.grids import Grid
 
 CLASSES = ('water', 'forest', 'field', 'roof')
 UTM = dict(crs='EPSG:32632', transform=from_origin(500_000, 5_400_000, 2, 0.5))  # pixels of 1 m²

@@ -18,7 +18,7 @@ from depthda.inference.map_file import class_table
 from depthda.inference.map_options import MapOptions
 from depthda.inference.predict import predict_map
 from depthda.inference.predict_scene import Settings
-from depthda.inference.scene import Grid
+from depthda.io.grids import Grid
 
 OPTIONS = MapOptions(Settings(32, 16), confidence=True, probabilities=True)
 

@@ -19,9 +19,9 @@ from depthda.inference.map_options import MapOptions
 from depthda.inference.polygons import vectorise
 from depthda.inference.predict import predict_map
 from depthda.inference.predict_scene import Settings
-from depthda.inference.scene import Grid
 from depthda.inference.stac import footprint, write_items
 from depthda.inference.stac_model import class_objects, model_item
+from depthda.io.grids import Grid
 from depthda.pictures.map_preview import draw_map
 
 OPTIONS = MapOptions(Settings(32, 16), confidence=True, probabilities=True)
