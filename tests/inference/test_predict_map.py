@@ -25,10 +25,9 @@ OPTIONS = MapOptions(Settings(32, 16), confidence=True, probabilities=True)
 
 @pytest.fixture
 def scene(tmp_path):
-    values = write_scene(tmp_path / 'scene.tif', 150, 90, nodata=0)
+    values = write_scene(tmp_path / 'scene.tif', 150, 90)
     values[:, :40, :40] = 0
-    with rasterio.open(tmp_path / 'scene.tif', 'r+') as raster:
-        raster.write(values)
+    write_scene(tmp_path / 'scene.tif', values=values, nodata=0)
     return tmp_path / 'scene.tif'
 
 
@@ -143,10 +142,7 @@ def test_what_cannot_become_a_map_is_refused_and_leaves_no_file(scene, tmp_path)
     write_scene(tmp_path / 'two.tif', bands=2)
     write_scene(tmp_path / 'sixteen.tif', dtype='uint16')
     write_scene(tmp_path / 'other.tif', 150, 91, bands=1)
-    with rasterio.open(scene) as raster:
-        empty = dict(raster.profile)
-    with rasterio.open(tmp_path / 'empty.tif', 'w', **empty) as raster:
-        raster.write(np.zeros((3, 150, 90), np.uint8))
+    write_scene(tmp_path / 'empty.tif', values=np.zeros((3, 150, 90), np.uint8), nodata=0)
     cut = tmp_path / 'cut.tif'
     cut.write_bytes(scene.read_bytes()[:-9000])
     depth = MapOptions(Settings(32, 16), depth=tmp_path / 'other.tif')
@@ -198,9 +194,7 @@ def test_values_and_pixel_sizes_far_from_the_training_are_reported(
 ):
     rng = np.random.default_rng(0)
     values = rng.normal(100, 50, (3, 64, 64)) * change.get('gain', 1) + change.get('offset', 0)
-    write_scene(tmp_path / 's.tif', 64, 64)
-    with rasterio.open(tmp_path / 's.tif', 'r+') as raster:
-        raster.write(values.clip(0, 255).astype(np.uint8))
+    write_scene(tmp_path / 's.tif', values=values.clip(0, 255).astype(np.uint8))
     model = stub_model()
     model = replace(model, about=model.about | {'gsd': change.get('trained')})
     options = MapOptions(Settings(32, 16), gsd=change.get('gsd'))
@@ -211,9 +205,8 @@ def test_values_and_pixel_sizes_far_from_the_training_are_reported(
 def test_a_scene_is_predicted_at_the_pixel_size_of_the_training(tmp_path):
     coarse = write_scene(tmp_path / 'coarse.tif', 64, 80)
     transform = rasterio.transform.from_origin(500_000, 5_400_000, 0.25, 0.25)
-    write_scene(tmp_path / 'fine.tif', 128, 160, transform=transform)
-    with rasterio.open(tmp_path / 'fine.tif', 'r+') as raster:
-        raster.write(coarse.repeat(2, 1).repeat(2, 2))
+    fine = coarse.repeat(2, 1).repeat(2, 2)
+    write_scene(tmp_path / 'fine.tif', values=fine, transform=transform)
     options = MapOptions(Settings(32, 16))
     predict_map(stub_model(), tmp_path / 'coarse.tif', tmp_path / 'a.tif', options)
     finer = replace(options, gsd=0.5)
