@@ -33,10 +33,7 @@ def write_cog(
     """Write a COG of type uint8, either completely or not at all.
 
     Args:
-        path: The file to write.
         folder: Folder for temporary files, on the same disk.
-        grid: Size and place of the file.
-        bands: Number of bands.
         rows: Function of a first and an end row that returns these rows as (bands, n, W).
         finish: Function that sets colours, names and tags of the open file.
         resampling: Method for overviews: ``'mode'`` for classes, ``'average'`` for values.

@@ -92,7 +92,6 @@ class RowReader:
     Args:
         load: Function of a first and an end row that returns values (B, n, W) and where they are
             valid (n, W).
-        height: Number of rows.
         block: Number of rows that the file stores together.
     """
 

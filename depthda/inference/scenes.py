@@ -37,7 +37,6 @@ def predict_scenes(
     Args:
         scenes: Image files, or folders of image files.
         out: The path of the map; for several scenes, the folder of the maps.
-        options: How each scene is predicted.
         depth: Depth file of the scene, or a folder of depth files with the names of the scenes.
         depth_model: Hub id or folder of a model that estimates relative depth instead.
         on_error: ``'skip'`` continues with the next scene after an error.

@@ -23,7 +23,6 @@ class ScratchMap:
     Args:
         folder: Folder of the files until the map is written.
         layers: Number of bands of each layer by its name.
-        shape: Height and width.
         identity: Everything that affects the rows, in types that JSON keeps.
     """
 

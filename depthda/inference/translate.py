@@ -48,10 +48,8 @@ def translate(
     Several processes share the tiles.
 
     Args:
-        config: Config file of the translation.
         checkpoint: A ``.pth`` file of its training, or the work dir, whose last checkpoint is used.
         out: Folder of the new dataset.
-        batch_size: Number of tiles to translate at once.
         cfg_options: Config overrides by dotted key.
         launcher: As in mmengine: ``none``, ``pytorch``, ``slurm``, ``mpi``.
         progress: Called with the number of finished tiles and the number of all tiles; both count

@@ -17,15 +17,10 @@ _STEPS = 65535  # between the lowest and the highest depth of a tile
 
 @dataclass
 class DepthTiles:
-    """The depth of the tiles of a scene in one file. 16-bit codes span the range of each tile.
+    """The depth of the tiles of a scene in one file. 16-bit codes span the range of each tile."""
 
-    Args:
-        path: The file. It has 2 bytes for each pixel of each tile.
-        grid: The positions of the tiles.
-    """
-
-    path: Path
-    grid: TileGrid
+    path: Path  # a file with 2 bytes for each pixel of each tile
+    grid: TileGrid  # the positions of the tiles
 
     def __post_init__(self) -> None:
         self._boxes = self.grid.boxes
