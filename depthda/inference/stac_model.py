@@ -13,7 +13,7 @@ from depthda.inference.bundle import WEIGHTS, dataset_text
 from depthda.inference.model import LandCoverModel
 from depthda.inference.predict_scene import Settings
 
-VERSION = '1.1.0'
+_EXTENSIONS = 'https://stac-extensions.github.io'
 _HUB = 'https://huggingface.co'
 _TASKS = ['semantic-segmentation']
 
@@ -53,21 +53,24 @@ def model_item(
         'mlm:output': [_output(model, settings.window)],
         'mlm:hyperparameters': {key: value for key, value in facts.items() if value is not None},
     }
+    assets = {'model': _weights(where, path, band_names(model))}
+    return stac_item(path, ['mlm/v1.5.1'], properties, [], assets)
+
+
+def stac_item(
+    path: Path, extensions: Sequence[str], properties: dict, links: list, assets: dict
+) -> dict[str, Any]:
+    """Return a STAC item without geometry; its id is the stem of ``path``."""
     return {
         'type': 'Feature',
-        'stac_version': VERSION,
-        'stac_extensions': [extension('mlm/v1.5.1')],
+        'stac_version': '1.1.0',
+        'stac_extensions': [f'{_EXTENSIONS}/{name}/schema.json' for name in extensions],
         'id': path.stem,
         'geometry': None,
         'properties': properties,
-        'links': [],
-        'assets': {'model': _weights(where, path, band_names(model))},
+        'links': links,
+        'assets': assets,
     }
-
-
-def extension(name: str) -> str:
-    """Return the URL that identifies a STAC extension."""
-    return f'https://stac-extensions.github.io/{name}/schema.json'
 
 
 def model_name(model: LandCoverModel) -> str:
