@@ -97,14 +97,13 @@ def load_bundle(folder: str | Path, device: str = 'cpu') -> TrainedModel:
 def load_hub_bundle(name: str, device: str = 'cpu') -> TrainedModel:
     """Download a bundle from the hub, ``owner/name@revision``, and build its model."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     repository, _, revision = name.partition('@')
     try:
         folder = snapshot_download(
             repository, revision=revision or None, allow_patterns=[WEIGHTS, FACTS, CARD]
         )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except OSError as error:  # includes the errors of the hub
         reason = str(error).splitlines()[0].rstrip('. ')
         raise UserError(
             f'the bundle {name} cannot be downloaded ({reason}): check the name and the connection.'
@@ -115,7 +114,6 @@ def load_hub_bundle(name: str, device: str = 'cpu') -> TrainedModel:
 def push(folder: str | Path, repository: str) -> str:
     """Upload a bundle to the hub; return the name that pins this version."""
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
     api = HfApi()
     try:
@@ -123,7 +121,7 @@ def push(folder: str | Path, repository: str) -> str:
         commit = api.upload_folder(
             repo_id=repository, folder_path=folder, allow_patterns=[WEIGHTS, FACTS, CARD]
         )
-    except (HfHubHTTPError, OSError) as error:
+    except OSError as error:
         reason = str(error).splitlines()[0].rstrip('. ')
         raise UserError(
             f'the bundle cannot be uploaded to {repository} ({reason}): check the name and your '
