@@ -74,15 +74,17 @@ def translate_keys(
         }
     elif adapted == [False, True]:
         weights = {_ADAPTED + key: value for key, value in weights.items()}
+    used = {ADAPTED} if adapted[0] != adapted[1] else set()
     mixing = sorted(key for key in weights if _MIX.match(key))
     if mixing and 'neck.mix' in model_keys:
         weights['neck.mix'] = torch.stack([weights.pop(key) for key in mixing])
+        used.add(RELEASE)
     by_common = {}
     for key in model_keys:
         common, layouts = _common_name(key)
         # An ambiguous name is not translated.
         by_common[common] = None if common in by_common else (key, layouts)
-    translated, used = {}, set()
+    translated = {}
     for key, value in weights.items():
         common, layouts = _common_name(key)
         match = None if key in model_keys else by_common.get(common)
@@ -91,8 +93,6 @@ def translate_keys(
             continue
         translated[match[0]] = value
         used |= layouts ^ match[1]
-    used |= {RELEASE} if mixing and 'neck.mix' in model_keys else set()
-    used |= {ADAPTED} if adapted[0] != adapted[1] else set()
     return translated, sorted(used)
 
 

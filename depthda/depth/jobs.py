@@ -38,7 +38,6 @@ def list_jobs(
     of the listed file.
 
     Args:
-        paths: Paths of files and folders.
         root_of: Function that returns ROOT for a given path and its FOLDER, or refuses them.
         suffixes: Endings of the files to use, in lower case.
         kind: Name of such a file in messages (``'image'``).

@@ -49,6 +49,5 @@ class DepthMapFolder(ResumableFolder):
         return {'size': [header.width, header.height], **entry}
 
     def all_entries(self) -> dict[str, Any]:
-        """Return the entries of all maps by name."""
         names = [path.relative_to(self.root).as_posix()[:-4] for path in sorted(self.files())]
         return {name: entry for name in names if (entry := self.entry(name)) is not None}

@@ -98,14 +98,11 @@ def _unsafe(archive: PT2ArchiveReader) -> str | None:
         return f'a pickle ({_EXAMPLE})'
     for name in _CONFIGS:
         for tensor in json.loads(archive.read_string(name))['config'].values():
-            if tensor['use_pickle'] or not _RECORDS.fullmatch(_folder(name) + tensor['path_name']):
+            record = f'{name.rpartition("/")[0]}/{tensor["path_name"]}'
+            if tensor['use_pickle'] or not _RECORDS.fullmatch(record):
                 return f'a pickle ({tensor["path_name"]})'
     graph = json.loads(archive.read_string(_GRAPH))
     return next(filter(None, (_fault(key, value) for key, value in _fields(graph))), None)
-
-
-def _folder(name: str) -> str:
-    return name[: name.rindex('/') + 1]
 
 
 def _fields(value: Any) -> Iterator[tuple[str, Any]]:

@@ -4,9 +4,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from rasterio.crs import CRS
 
-from depthda.inference.scene import Grid
+from depthda.io.grids import Grid
 
 # WGS 84; other ellipsoids in use differ by less than 0.01 % in area.
 _EQUATOR, _SQUARED = 6_378_137.0, 0.00669437999014  # metres; eccentricity squared
@@ -28,7 +27,7 @@ def row_areas(grid: Grid) -> np.ndarray | None:
         return None
     pixel = abs(grid.transform.determinant)
     if not grid.crs.is_geographic:
-        return np.full(grid.height, pixel * _metres(grid.crs) ** 2)
+        return np.full(grid.height, pixel * grid.crs.linear_units_factor[1] ** 2)
     edges = grid.transform.f + grid.transform.e * np.arange(grid.height + 1)
     zones = np.abs(np.diff([_zone(math.radians(max(-90.0, min(90.0, y)))) for y in edges]))
     return zones * math.radians(abs(grid.transform.a))
@@ -40,21 +39,15 @@ def ring_area(grid: Grid, ring: Sequence[tuple[float, float]]) -> float:
     In a geographic CRS, edges along rows and columns are exact.
     """
     columns, rows = np.array(ring, float).T
-    if grid.crs is None:
-        height = rows
-        scale = 1.0
-    elif grid.crs.is_geographic:
+    height, scale = rows, 1.0
+    if grid.crs is not None and grid.crs.is_geographic:
         latitudes = np.radians(np.clip(grid.transform.f + grid.transform.e * rows, -90, 90))
         height = np.array([_zone(latitude) for latitude in latitudes])
         scale = math.radians(abs(grid.transform.a))
-    else:
-        height, scale = rows, abs(grid.transform.determinant) * _metres(grid.crs) ** 2
+    elif grid.crs is not None:
+        scale = abs(grid.transform.determinant) * grid.crs.linear_units_factor[1] ** 2
     middle = (columns[1:] + columns[:-1]) / 2
     return abs(float((middle * np.diff(height)).sum())) * scale
-
-
-def _metres(crs: CRS) -> float:
-    return crs.linear_units_factor[1]
 
 
 def _zone(latitude: float) -> float:

@@ -25,21 +25,13 @@ _PICKLES = ('.pth', '.pt', '.pkl', '.pickle', '.bin', '.ckpt', '.joblib')
 
 @dataclass(frozen=True)
 class Card:
-    """Facts about a model that its author adds to those that the checkpoint records.
+    """Facts about a model that its author adds to those that the checkpoint records."""
 
-    Attributes:
-        name: Name of the model.
-        gsd: Ground sampling distance of the training images, in metres.
-        licence: Licence of the weights, such as ``cc-by-nc-sa-4.0``.
-        data: Licence and source of the training data.
-        scores: Scores by name, and the file that they were read from.
-    """
-
-    name: str
-    gsd: float | None = None
-    licence: str | None = None
-    data: str | None = None
-    scores: Mapping[str, float] | None = None
+    name: str  # of the model
+    gsd: float | None = None  # ground sampling distance of the training images, in metres
+    licence: str | None = None  # of the weights, such as cc-by-nc-sa-4.0
+    data: str | None = None  # licence and source of the training data
+    scores: Mapping[str, float] | None = None  # by name
 
 
 def save_bundle(model: TrainedModel, out: str | Path, card: Card) -> list[Path]:
@@ -105,14 +97,13 @@ def load_bundle(folder: str | Path, device: str = 'cpu') -> TrainedModel:
 def load_hub_bundle(name: str, device: str = 'cpu') -> TrainedModel:
     """Download a bundle from the hub, ``owner/name@revision``, and build its model."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     repository, _, revision = name.partition('@')
     try:
         folder = snapshot_download(
             repository, revision=revision or None, allow_patterns=[WEIGHTS, FACTS, CARD]
         )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except OSError as error:  # includes the errors of the hub
         reason = str(error).splitlines()[0].rstrip('. ')
         raise UserError(
             f'the bundle {name} cannot be downloaded ({reason}): check the name and the connection.'
@@ -123,7 +114,6 @@ def load_hub_bundle(name: str, device: str = 'cpu') -> TrainedModel:
 def push(folder: str | Path, repository: str) -> str:
     """Upload a bundle to the hub; return the name that pins this version."""
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
     api = HfApi()
     try:
@@ -131,7 +121,7 @@ def push(folder: str | Path, repository: str) -> str:
         commit = api.upload_folder(
             repo_id=repository, folder_path=folder, allow_patterns=[WEIGHTS, FACTS, CARD]
         )
-    except (HfHubHTTPError, OSError) as error:
+    except OSError as error:
         reason = str(error).splitlines()[0].rstrip('. ')
         raise UserError(
             f'the bundle cannot be uploaded to {repository} ({reason}): check the name and your '
@@ -155,8 +145,6 @@ def card_text(model: TrainedModel, card: Card) -> str:
     """Return the README of a bundle, with the header that the hub reads."""
     head = ['---', 'library_name: depthda', 'pipeline_tag: image-segmentation']
     head += [f'license: {card.licence}'] if card.licence else []
-    trained_on = (model.about.get('trained_on') or {}).copy()
-    selection = model.about.get('selection') or {}
     gsd = card.gsd or model.about.get('gsd')
     facts = {
         'Classes': ', '.join(model.classes),
@@ -164,8 +152,8 @@ def card_text(model: TrainedModel, card: Card) -> str:
         'Depth': model.depth_source or 'not read at test time',
         'Window': ' × '.join(map(str, model.window)),
         'Ground sampling distance of training': f'{gsd:g} m' if gsd else 'not recorded',
-        'Trained on': dataset_text(trained_on),
-        'Checkpoint chosen by': _choice(selection),
+        'Trained on': dataset_text(model.about.get('trained_on') or {}),
+        'Checkpoint chosen by': _choice(model.about.get('selection') or {}),
         'Licence of the training data': card.data or 'not recorded',
         'Licence of the weights': card.licence or 'not recorded',
         'SHA-256 of the checkpoint': str(model.about.get('sha256')),

@@ -18,7 +18,7 @@ FORMAT = 1
 
 @dataclass
 class ExportedModel:
-    """An exported program and the facts in its file, with the attributes of ``LandCoverModel``."""
+    """A ``LandCoverModel`` whose network is an exported program."""
 
     program: nn.Module
     classes: tuple[str, ...]

@@ -1,8 +1,7 @@
 """Write a land-cover map as a Cloud-Optimized GeoTIFF, with colours and names of its classes."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,11 +9,12 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from rasterio.enums import ColorInterp
+from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
 from depthda.errors import UserError
-from depthda.inference.scene import Grid
 from depthda.io.files import atomic_path
+from depthda.io.grids import Grid
 
 NO_DATA = 255
 _BLOCK = 512
@@ -27,16 +27,13 @@ def write_cog(
     grid: Grid,
     bands: int,
     rows: Callable[[int, int], np.ndarray],
-    finish: Callable[[rasterio.io.DatasetWriter], None],
+    finish: Callable[[DatasetWriter], None],
     resampling: str,
 ) -> None:
     """Write a COG of type uint8, either completely or not at all.
 
     Args:
-        path: The file to write.
         folder: Folder for temporary files, on the same disk.
-        grid: Size and place of the file.
-        bands: Number of bands.
         rows: Function of a first and an end row that returns these rows as (bands, n, W).
         finish: Function that sets colours, names and tags of the open file.
         resampling: Method for overviews: ``'mode'`` for classes, ``'average'`` for values.
@@ -47,7 +44,7 @@ def write_cog(
         bigtiff='if_safer', interleave='band', transform=grid.transform, crs=grid.crs,
     )  # fmt: skip
     plain_file, cog_file = folder / 'plain.tif', folder / 'cog.tif'
-    with _named_errors(path):
+    try:
         with rasterio.open(plain_file, 'w', **profile) as raster:
             for top in range(0, grid.height, _BLOCK):
                 bottom = min(top + _BLOCK, grid.height)
@@ -59,6 +56,10 @@ def write_cog(
         )  # fmt: skip
         check_cog(cog_file)
         cog_file.replace(path)
+    except (rasterio.errors.RasterioError, OSError) as error:
+        raise UserError(
+            f'{path} cannot be written ({error}): free some disk space, or name another file.'
+        ) from error
 
 
 def check_cog(path: str | Path) -> None:
@@ -69,34 +70,24 @@ def check_cog(path: str | Path) -> None:
         raise RuntimeError(f'{path} was written, but GDAL does not recognise a COG ({layout})')
 
 
-def coloured(
-    palette: Sequence[Colour], tags: Mapping[str, str]
-) -> Callable[[rasterio.io.DatasetWriter], None]:
-    """Return a function that sets colours and tags of a map; no-data is transparent."""
-
-    def finish(raster: rasterio.io.DatasetWriter) -> None:
-        colours = {index: (*colour, 255) for index, colour in enumerate(palette)}
-        raster.write_colormap(1, colours | {NO_DATA: (0, 0, 0, 0)})
-        raster.colorinterp = [ColorInterp.palette]
-        raster.set_band_description(1, 'land cover')
-        raster.update_tags(**tags)
-
-    return finish
+def colour(raster: DatasetWriter, palette: Sequence[Colour], tags: Mapping[str, str]) -> None:
+    """Set colours and tags of a map; no-data is transparent."""
+    colours = {index: (*rgb, 255) for index, rgb in enumerate(palette)}
+    raster.write_colormap(1, colours | {NO_DATA: (0, 0, 0, 0)})
+    raster.colorinterp = [ColorInterp.palette]
+    raster.set_band_description(1, 'land cover')
+    raster.update_tags(**tags)
 
 
-def described(
-    names: Sequence[str], tags: Mapping[str, str], scale: float
-) -> Callable[[rasterio.io.DatasetWriter], None]:
-    """Return a function that sets names, tags and scale; stored value × ``scale`` = value."""
-
-    def finish(raster: rasterio.io.DatasetWriter) -> None:
-        for index, name in enumerate(names, 1):
-            raster.set_band_description(index, name)
-        raster.colorinterp = [ColorInterp.gray] + [ColorInterp.undefined] * (len(names) - 1)
-        raster.scales = [scale] * len(names)
-        raster.update_tags(**tags)
-
-    return finish
+def describe(
+    raster: DatasetWriter, names: Sequence[str], tags: Mapping[str, str], scale: float
+) -> None:
+    """Set names, tags and scale of the bands; stored value × ``scale`` = value."""
+    for index, name in enumerate(names, 1):
+        raster.set_band_description(index, name)
+    raster.colorinterp = [ColorInterp.gray] + [ColorInterp.undefined] * (len(names) - 1)
+    raster.scales = [scale] * len(names)
+    raster.update_tags(**tags)
 
 
 def write_class_table(
@@ -140,13 +131,3 @@ def class_table(path: str | os.PathLike) -> Path:
     """Return the path of the ``.aux.xml`` file that GDAL reads next to a map."""
     path = Path(path)
     return path.with_name(f'{path.name}.aux.xml')
-
-
-@contextmanager
-def _named_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (rasterio.errors.RasterioError, OSError) as error:
-        raise UserError(
-            f'{path} cannot be written ({error}): free some disk space, or name another file.'
-        ) from error

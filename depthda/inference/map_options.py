@@ -13,35 +13,24 @@ from depthda.version import __version__
 
 @dataclass(frozen=True)
 class MapOptions:
-    """Options of a map: how a scene is read and predicted, and which layers are written.
+    """Options of a map: how a scene is read and predicted, and which layers are written."""
 
-    Attributes:
-        settings: Windows, batches and augmentation.
-        bands: Bands of the image to read, counted from 1.
-        stretch: Two values of the image that become 0 and 255.
-        depth: File with the depth map or the heights of the scene, on its grid.
-        heights: Two heights that become 0 and 1; None: the lowest and the highest.
-        area: Polygons; windows outside them are not computed.
-        gsd: Ground sampling distance to predict at, in metres; the map has the grid of the scene.
-        confidence: Also write the highest probability of each pixel.
-        probabilities: Also write the probability of each class.
-    """
-
-    settings: Settings
-    bands: tuple[int, ...] | None = None
-    stretch: Range | None = None
-    depth: Path | None = None
-    heights: Range | None = None
-    area: Path | None = None
+    settings: Settings  # windows, batches and augmentation
+    bands: tuple[int, ...] | None = None  # bands of the image to read, counted from 1
+    stretch: Range | None = None  # two values of the image that become 0 and 255
+    depth: Path | None = None  # depth map or heights of the scene, on its grid
+    heights: Range | None = None  # become depth 0 and 1; None: the lowest and the highest
+    area: Path | None = None  # polygons; windows outside them are not computed
+    # Ground sampling distance to predict at, in metres; the map has the grid of the scene.
     gsd: float | None = None
-    confidence: bool = False
-    probabilities: bool = False
+    confidence: bool = False  # also write the highest probability of each pixel
+    probabilities: bool = False  # also write the probability of each class
 
     def layers(self, classes: int) -> dict[str, int]:
         """Return the number of bands of each layer that is computed, by its name."""
-        extra = {'confidence': self.confidence, 'probabilities': self.probabilities}
-        bands = {'confidence': 1, 'probabilities': classes}
-        return {'labels': 1} | {name: bands[name] for name, written in extra.items() if written}
+        bands = {'labels': 1, 'confidence': int(self.confidence)}
+        bands['probabilities'] = classes if self.probabilities else 0
+        return {name: count for name, count in bands.items() if count}
 
 
 def identity_of(

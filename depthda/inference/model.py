@@ -14,35 +14,22 @@ if TYPE_CHECKING:  # mmengine is not imported here, because exported programs do
 
 
 class LandCoverModel(Protocol):
-    """A model that predicts land cover: from a checkpoint, a bundle or an exported program.
+    """A model that predicts land cover: from a checkpoint, a bundle or an exported program."""
 
-    Attributes:
-        classes: Names of the classes, in the order of their indices.
-        palette: A colour (red, green, blue) for each class.
-        about: Records of its checkpoint: ``file``, ``sha256``, ``selection``, ``trained_on``,
-            ``experiment``, ``gsd`` (pixel size in metres).
-        bands: Number of optical bands.
-        dtype: Type of the image values that it was trained on.
-        statistics: Mean and standard deviation that it expects of each band: red, green and blue
-            first, depth last.
-        architecture: Names of its components.
-        needs_depth: Whether it reads depth at test time.
-        depth_source: Name of the depth maps that it was trained with; None if it reads no depth.
-        window: Height and width of the windows that it was tested with.
-        device: The device on which it computes.
-    """
-
-    classes: tuple[str, ...]
-    palette: tuple[tuple[int, int, int], ...]
+    classes: tuple[str, ...]  # names, in the order of their indices
+    palette: tuple[tuple[int, int, int], ...]  # a colour (red, green, blue) for each class
+    # Records of its checkpoint: ``file``, ``sha256``, ``selection``, ``trained_on``,
+    # ``experiment``, ``gsd`` (pixel size in metres).
     about: Mapping[str, Any]
-    bands: int
-    dtype: str
+    bands: int  # number of optical bands
+    dtype: str  # type of the image values that it was trained on
+    # Means and standard deviations that it expects: of red, green and blue first, of depth last.
     statistics: tuple[list[float], list[float]]
-    architecture: str
-    needs_depth: bool
-    depth_source: str | None
-    window: tuple[int, int]
-    device: torch.device
+    architecture: str  # names of its components
+    needs_depth: bool  # whether it reads depth at test time
+    depth_source: str | None  # the depth maps that it was trained with; None: it reads no depth
+    window: tuple[int, int]  # height and width of the windows that it was tested with
+    device: torch.device  # on which it computes
 
     def logits(self, images: list[Tensor], amp: bool = False) -> Tensor:
         """Return logits (N, K, H, W) of images of one size, (B, H, W) or (B + 1, H, W) with depth.

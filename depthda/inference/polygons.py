@@ -15,9 +15,9 @@ from rasterio.warp import transform
 from depthda.errors import UserError
 from depthda.inference.areas import ring_area
 from depthda.inference.map_file import NO_DATA
-from depthda.inference.scene import Grid
 from depthda.io.files import atomic_path
 from depthda.io.geopackage import Polygon, Ring, write_geopackage
+from depthda.io.grids import Grid
 
 _BATCH = 2000  # polygons that are converted to degrees at a time
 _AREA = 'hectares'
@@ -36,10 +36,8 @@ def vectorise(
     Areas are in hectares. If the map has no coordinate system, no areas are written.
 
     Args:
-        source: The map.
         out: The file to write: a ``.gpkg`` in the coordinate system of the map, or a ``.geojson``
             in longitude and latitude, as its standard requires.
-        classes: Names of the classes.
         min_area: Smallest area of a polygon in square metres, or in pixels if the map has no
             coordinate system. Smaller polygons are left out.
         simplify: Largest distance in pixels by which an edge may move. Each polygon is simplified
@@ -89,7 +87,8 @@ def _polygons(
             continue
         if simplify:
             rings = [simplified(ring, simplify) for ring in rings]
-        yield [_placed(ring, grid) for ring in rings if len(ring) >= 4], int(value), area
+        placed = [[grid.transform @ point for point in ring] for ring in rings if len(ring) >= 4]
+        yield placed, int(value), area
 
 
 def simplified(ring: Ring, distance: float) -> Ring:
@@ -99,10 +98,6 @@ def simplified(ring: Ring, distance: float) -> Ring:
     if len(kept) < 3:
         return ring
     return [tuple(map(float, point)) for point in (*kept, kept[0])]
-
-
-def _placed(ring: Ring, grid: Grid) -> Ring:
-    return [grid.transform @ (x, y) for x, y in ring]
 
 
 def _write_geojson(

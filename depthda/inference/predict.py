@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +18,19 @@ from depthda.inference.areas import pixel_size, row_areas
 from depthda.inference.map_file import (
     NO_DATA,
     class_table,
-    coloured,
-    described,
+    colour,
+    describe,
     write_class_table,
     write_cog,
 )
 from depthda.inference.map_options import MapOptions, identity_of, tags_of
 from depthda.inference.model import LandCoverModel
 from depthda.inference.predict_scene import Settings, Sources, scene_bands
-from depthda.inference.scene import Grid, ModelBands, area_mask, open_depth, open_image
+from depthda.inference.scene import ModelBands, area_mask, open_depth, open_image
 from depthda.inference.scene_depth import scene_depth
 from depthda.inference.scratch import ScratchMap, check_space
 from depthda.inference.suspicions import suspicious_map, suspicious_scene
-from depthda.io.grids import check_aligned
+from depthda.io.grids import Grid, check_aligned
 from depthda.io.lock import own_folder
 from depthda.io.rasters import limited_cache, open_raster
 
@@ -40,19 +41,12 @@ _ROWS = 64  # rows that are counted at a time
 
 @dataclass(frozen=True)
 class MapResult:
-    """A finished map.
+    """A finished map."""
 
-    Attributes:
-        source: The scene.
-        files: Paths of the written files, the map first.
-        pixels: Number of pixels of each class.
-        hectares: Area of each class; None without a georeference.
-    """
-
-    source: Path
-    files: list[Path]
-    pixels: dict[str, int]
-    hectares: dict[str, float] | None
+    source: Path  # the scene
+    files: list[Path]  # the written files, the map first
+    pixels: dict[str, int]  # number of pixels of each class
+    hectares: dict[str, float] | None  # area of each class; None without a CRS
 
 
 def predict_map(
@@ -68,8 +62,6 @@ def predict_map(
     run continues from there.
 
     Args:
-        model: The model.
-        source: The scene.
         out: The path of the map, a ``.tif``.
         options: How the scene is read and predicted, and which layers are written.
         estimator: Estimates the depth that the model reads, if ``options`` names no depth file.
@@ -110,11 +102,7 @@ def predict_map(
 
 
 def _fill(
-    model: LandCoverModel,
-    grid: Grid,
-    sources: Sources,
-    settings: Settings,
-    scratch: ScratchMap,
+    model: LandCoverModel, grid: Grid, sources: Sources, settings: Settings, scratch: ScratchMap
 ) -> None:
     """Compute and write the missing rows; one band is written while the next is computed."""
     writing: Future | None = None
@@ -153,11 +141,7 @@ def _coded(probabilities: Tensor) -> Tensor:
 
 
 def _write(
-    model: LandCoverModel,
-    source: Path,
-    out: Path,
-    options: MapOptions,
-    scratch: ScratchMap,
+    model: LandCoverModel, source: Path, out: Path, options: MapOptions, scratch: ScratchMap
 ) -> MapResult:
     tags = tags_of(model, source, options)
     with open_raster(source) as raster:
@@ -171,11 +155,10 @@ def _write(
     for name, bands in list(scratch.layers.items())[1:]:
         files.append(out.with_name(f'{out.stem}_{name}{out.suffix}'))
         names = model.classes if bands > 1 else [name]
-        finish = described(names, tags, scale=1 / STEPS)
-        write_cog(
-            files[-1], scratch.folder, grid, bands, _reader(scratch, name, grid), finish, 'average'
-        )
-    finish = coloured(model.palette, tags)
+        finish = partial(describe, names=names, tags=tags, scale=1 / STEPS)
+        read = _reader(scratch, name, grid)
+        write_cog(files[-1], scratch.folder, grid, bands, read, finish, 'average')
+    finish = partial(colour, palette=model.palette, tags=tags)
     write_cog(out, scratch.folder, grid, 1, _reader(scratch, 'labels', grid), finish, 'mode')
     write_class_table(out, model.classes, model.palette, pixels.tolist(), hectares)
     files.insert(1, class_table(out))

@@ -12,7 +12,8 @@ from torch import Tensor
 from depthda.console import warn
 from depthda.errors import UserError, many
 from depthda.inference.model import LandCoverModel
-from depthda.inference.scene import Grid, RowReader
+from depthda.inference.scene import RowReader
+from depthda.io.grids import Grid
 from depthda.models.segmentors.sliding_window import Window, WindowGrid
 from depthda.progress import show_progress
 
@@ -22,21 +23,13 @@ Sources = tuple[RowReader, RowReader | None, Area | None]  # image, depth, area
 
 @dataclass(frozen=True)
 class Settings:
-    """How a scene goes through the network.
+    """How a scene goes through the network."""
 
-    Attributes:
-        window: Side of a window in pixels.
-        overlap: Smallest number of pixels that neighbouring windows share.
-        batch: Number of windows in each forward pass.
-        amp: Compute in bfloat16 where it is safe.
-        tta: Average over the image and its mirror images (``'flips'``), or over all eight flips and
-            quarter turns (``'d4'``).
-    """
-
-    window: int
-    overlap: int
-    batch: int = 4
-    amp: bool = False
+    window: int  # side of a window in pixels
+    overlap: int  # smallest number of pixels that neighbouring windows share
+    batch: int = 4  # number of windows in each forward pass
+    amp: bool = False  # compute in bfloat16 where it is safe
+    # Average over the image and its mirror images ('flips'), or all flips and quarter turns ('d4').
     tta: str | None = None
 
     def __post_init__(self) -> None:
@@ -62,11 +55,7 @@ VIEWS = {
 
 
 def scene_bands(
-    model: LandCoverModel,
-    scene: Grid,
-    sources: Sources,
-    settings: Settings,
-    first: int = 0,
+    model: LandCoverModel, scene: Grid, sources: Sources, settings: Settings, first: int = 0
 ) -> Iterator[tuple[int, Tensor, np.ndarray]]:
     """Yield bands of rows: (first row, logits (K, rows, W), where the scene has data (rows, W)).
 

@@ -8,12 +8,14 @@ import numpy as np
 import torch
 from affine import Affine
 
-from depthda.depth.maps import read_depth
+from depthda.datasets.transforms.load_multiband_image import swapped_bands
+from depthda.depth.maps import LOWEST, read_depth
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.errors import UserError, many
 from depthda.inference.model import LandCoverModel, load_model
 from depthda.inference.predict_scene import Settings, scene_bands
-from depthda.inference.scene import Grid, ModelBands, Range, RowReader, open_image
+from depthda.inference.scene import ModelBands, Range, RowReader, open_image
+from depthda.io.grids import Grid
 from depthda.io.headers import IMAGE_SUFFIXES
 
 Image = str | Path | np.ndarray
@@ -21,17 +23,11 @@ Image = str | Path | np.ndarray
 
 @dataclass(frozen=True)
 class Prediction:
-    """The prediction of a model for an image.
+    """The prediction of a model for an image."""
 
-    Attributes:
-        labels: Class index of each pixel (H, W), uint8; 255 where the file has no data.
-        probabilities: Probability of each class (K, H, W), float32.
-        classes: Names of the classes.
-    """
-
-    labels: np.ndarray
-    probabilities: np.ndarray
-    classes: tuple[str, ...]
+    labels: np.ndarray  # class index of each pixel (H, W), uint8; 255 where the file has no data
+    probabilities: np.ndarray  # of each class (K, H, W), float32
+    classes: tuple[str, ...]  # their names
 
 
 class Predictor:
@@ -45,7 +41,6 @@ class Predictor:
     Scenes that do not fit into memory are for ``depthda predict``.
 
     Args:
-        model: The model.
         settings: Windows and batches; None: the model's window size, with an overlap of half.
         estimator: Estimates relative depth if the model reads depth and none is given.
         bands, stretch: How files are read, as in ``depthda predict``.
@@ -144,8 +139,7 @@ class Predictor:
                 f'the values of the array go up to {image.max():g}, but this model was trained on '
                 '8 bits: scale the complete image to 0…255, as in the training.'
             )
-        order = [*range(image.shape[2])]
-        order[:3] = order[:3][::-1]
+        order = swapped_bands(image.shape[2])
         return np.ascontiguousarray(image[..., order].transpose(2, 0, 1))
 
     def _depth(self, values: np.ndarray, depth: Image | None, name: str) -> np.ndarray | None:
@@ -173,4 +167,4 @@ class Predictor:
         inputs = [self.estimator.preprocessing(rgb)]
         depth = self.estimator.whole(inputs, [rgb.shape[:2]])[0]
         low, high = float(depth.min()), float(depth.max())
-        return ((depth - low) / max(high - low, 1e-30)).clip(1 / 65535, 1).astype(np.float32)
+        return ((depth - low) / max(high - low, 1e-30)).clip(LOWEST, 1).astype(np.float32)

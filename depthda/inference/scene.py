@@ -20,6 +20,7 @@ from depthda.datasets.transforms.load_multiband_image import swapped_bands
 from depthda.depth.maps import normalize_heights
 from depthda.depth.surface.spans import Range, height_span
 from depthda.errors import UserError, check_range, many
+from depthda.io.grids import Grid
 from depthda.io.headers import check_upright
 from depthda.io.polygons import read_polygons
 from depthda.io.rasters import open_raster, refuse_indices
@@ -28,41 +29,15 @@ _FEW = 32  # rows that are normalised at a time
 
 
 @dataclass(frozen=True)
-class Grid:
-    """Size and place of a scene; ``crs`` is None if it has no georeference."""
-
-    height: int
-    width: int
-    transform: Affine
-    crs: CRS | None
-
-    def scaled(self, factor: float) -> 'Grid':
-        """Return the grid with ``factor`` times as many pixels along each side."""
-        height, width = (max(1, round(side * factor)) for side in (self.height, self.width))
-        scale = Affine.scale(self.width / width, self.height / height)
-        return Grid(height, width, self.transform @ scale, self.crs)
-
-    @classmethod
-    def of(cls, raster: rasterio.DatasetReader) -> 'Grid':
-        return cls(raster.height, raster.width, raster.transform, raster.crs)
-
-
-@dataclass(frozen=True)
 class ModelBands:
-    """Which bands of a file a model reads, and how their values are mapped to those of training.
+    """Which bands of a file a model reads, and how their values are mapped to those of training."""
 
-    Attributes:
-        count: Number of bands that the model reads.
-        chosen: Bands of the file, counted from 1, with red, green and blue first. None: all bands;
-            the file must have ``count``.
-        stretch: Two values of the file that become 0 and 255; None: values are not changed.
-        dtype: Type of the image values in training.
-    """
-
-    count: int
+    count: int  # number of bands that the model reads
+    # Bands of the file, counted from 1, with red, green and blue first. None: all; the file must
+    # have ``count`` bands.
     chosen: tuple[int, ...] | None = None
-    stretch: Range | None = None
-    dtype: str = 'uint8'
+    stretch: Range | None = None  # values of the file that become 0 and 255; None: no change
+    dtype: str = 'uint8'  # type of the image values in training
 
     def __post_init__(self) -> None:
         check_range('--stretch', self.stretch)
@@ -117,15 +92,11 @@ class RowReader:
     Args:
         load: Function of a first and an end row that returns values (B, n, W) and where they are
             valid (n, W).
-        height: Number of rows.
         block: Number of rows that the file stores together.
     """
 
     def __init__(
-        self,
-        load: Callable[[int, int], tuple[np.ndarray, np.ndarray]],
-        height: int,
-        block: int,
+        self, load: Callable[[int, int], tuple[np.ndarray, np.ndarray]], height: int, block: int
     ) -> None:
         self._load, self._height, self._block = load, height, block
         self._top, self._kept = 0, None
@@ -162,10 +133,9 @@ def opened(
         if factor == 1:
             yield raster
             return
-        height, width = (max(1, round(side * factor)) for side in raster.shape)
-        scale = Affine.scale(raster.width / width, raster.height / height)
+        grid = Grid.of(raster).scaled(factor)
         how = Resampling.average if factor < 1 else Resampling.bilinear
-        target = dict(height=height, width=width, transform=raster.transform @ scale)
+        target = dict(height=grid.height, width=grid.width, transform=grid.transform)
         # GDAL needs a coordinate system for both rasters; any will do if it is the same one.
         crs = raster.crs or CRS.from_epsg(3857)
         empty = raster.nodata if nodata is None else nodata
@@ -216,17 +186,12 @@ def open_depth(
             raise UserError(f'{path} has {many(raster.count, "band")}: use a file with one band.')
         if codes and raster.dtypes[0] != 'uint16':
             raise UserError(f'{path} is not a depth map: use a 16-bit PNG, or heights as a TIFF.')
-        block = raster.block_shapes[0][0]
-
-        def stored(top: int, bottom: int) -> np.ma.MaskedArray:
-            with explained(raster):
-                window = Window(0, top, raster.width, bottom - top)
-                return raster.read(1, window=window, masked=True)
-
         span = heights or (None if codes else _height_range(path))
 
         def load(top: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
-            values = stored(top, bottom)
+            window = Window(0, top, raster.width, bottom - top)
+            with explained(raster):
+                values = raster.read(1, window=window, masked=True)
             depth = np.empty(values.shape, np.float32)
             for row in range(0, len(depth), _FEW):  # in parts, because float64 needs much memory
                 part = values[row : row + _FEW]
@@ -237,7 +202,7 @@ def open_depth(
                     depth[row : row + _FEW] = normalize_heights(part.data, known, span)
             return depth[None], depth > 0
 
-        yield RowReader(load, raster.height, block)
+        yield RowReader(load, raster.height, raster.block_shapes[0][0])
 
 
 def area_mask(grid: Grid, area: str | Path) -> Callable[[int, int], np.ndarray]:

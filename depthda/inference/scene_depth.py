@@ -71,10 +71,7 @@ def scene_depth(
 class _DepthState:
     """A record on disk of the finished tiles, updated after each row of tiles.
 
-    Args:
-        folder: Folder of the tiles.
-        identity: Everything that affects the tiles. A record with another identity is ignored.
-        tiles: The tiles.
+    A record with another ``identity``, which is all that affects the tiles, is ignored.
     """
 
     def __init__(self, folder: Path, identity: dict[str, Any], tiles: DepthTiles) -> None:

@@ -35,10 +35,8 @@ def predict_scenes(
     """Predict files and folders of files; return the results, and how many scenes failed.
 
     Args:
-        model: The model.
         scenes: Image files, or folders of image files.
         out: The path of the map; for several scenes, the folder of the maps.
-        options: How each scene is predicted.
         depth: Depth file of the scene, or a folder of depth files with the names of the scenes.
         depth_model: Hub id or folder of a model that estimates relative depth instead.
         on_error: ``'skip'`` continues with the next scene after an error.
@@ -89,22 +87,20 @@ def _check_names(
 
 def _jobs(scenes: Sequence[str | Path], out: Path) -> list[tuple[Path, Path]]:
     """Return each scene with the path of its map."""
-    named_scenes: list[
-        tuple[Path, Path]
-    ] = []  # a scene, and its name within the folder of the maps
+    named: list[tuple[Path, Path]] = []  # each scene, and its name within the folder of the maps
     for path in map(Path, scenes):
         if path.is_dir():
             images = sorted(p for p in path.rglob('*') if p.suffix.lower() in _SUFFIXES)
             if not images:
                 raise UserError(f'{path} contains no images: name the folder of the scenes.')
-            named_scenes += [(file, file.relative_to(path).with_suffix('.tif')) for file in images]
+            named += [(file, file.relative_to(path).with_suffix('.tif')) for file in images]
         else:
-            named_scenes.append((path, Path(path.stem + '.tif')))
-    if len(named_scenes) == 1 and out.suffix.lower() in ('.tif', '.tiff') and not out.is_dir():
-        return [(named_scenes[0][0], out)]
+            named.append((path, Path(path.stem + '.tif')))
+    if len(named) == 1 and out.suffix.lower() in ('.tif', '.tiff') and not out.is_dir():
+        return [(named[0][0], out)]
     if out.suffix:
-        raise UserError(f'--out {out}: there are {len(named_scenes)} scenes, so name a folder.')
-    return [(file, out / name) for file, name in named_scenes]
+        raise UserError(f'--out {out}: there are {len(named)} scenes, so name a folder.')
+    return [(file, out / name) for file, name in named]
 
 
 def _depth_of(source: Path, depth: Path | None) -> Path | None:

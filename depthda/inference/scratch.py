@@ -23,7 +23,6 @@ class ScratchMap:
     Args:
         folder: Folder of the files until the map is written.
         layers: Number of bands of each layer by its name.
-        shape: Height and width.
         identity: Everything that affects the rows, in types that JSON keeps.
     """
 
@@ -72,9 +71,7 @@ class ScratchMap:
         if bottom > self.rows:
             raise ValueError(f'row {bottom - 1} of {name} is not finished')
         size = self._row_bytes(name)
-        with open(self._file(name), 'rb') as file:
-            file.seek(top * size)
-            content = np.frombuffer(file.read((bottom - top) * size), np.uint8)
+        content = np.fromfile(self._file(name), np.uint8, (bottom - top) * size, offset=top * size)
         return content.reshape(bottom - top, self.layers[name], self.width).transpose(1, 0, 2)
 
     def remove(self) -> None:

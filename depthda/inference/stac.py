@@ -19,15 +19,9 @@ from depthda.inference.map_file import NO_DATA
 from depthda.inference.map_options import MapOptions
 from depthda.inference.model import LandCoverModel
 from depthda.inference.predict import STEPS, MapResult
-from depthda.inference.scene import Grid
-from depthda.inference.stac_model import (
-    VERSION,
-    class_objects,
-    extension,
-    model_item,
-    model_name,
-)
+from depthda.inference.stac_model import class_objects, model_item, model_name, stac_item
 from depthda.io.files import write_json
+from depthda.io.grids import Grid
 from depthda.io.rasters import open_raster
 from depthda.version import __version__
 
@@ -58,12 +52,9 @@ def write_items(
     """Write the items of a map and of its model next to the map, and return their paths.
 
     Args:
-        model: The model.
         where: The model's checkpoint, bundle folder or name on the hub.
-        result: The map.
         files: All files of the map, the map itself first.
         span: When the scene was taken.
-        options: How the map was made.
     """
     path = files[0]
     targets = path.with_suffix('.json'), path.with_name(f'{path.stem}_model.json')
@@ -88,16 +79,8 @@ def map_item(
     properties['processing:software'] = {'depthda': __version__}
     link = {'rel': 'derived_from', 'href': quote(described.name), 'type': 'application/geo+json'}
     link |= {'title': 'The model', 'mlm:name': model_name(model)}
-    item = {
-        'type': 'Feature',
-        'stac_version': VERSION,
-        'stac_extensions': [extension(name) for name in _EXTENSIONS],
-        'id': path.stem,
-        'geometry': None,
-        'properties': properties,
-        'links': [link],
-        'assets': dict(_assets(model, result, files, grid)),
-    }
+    assets = dict(_assets(model, result, files, grid))
+    item = stac_item(path, _EXTENSIONS, properties, [link], assets)
     return item | footprint(grid) if grid.crs is not None else item
 
 

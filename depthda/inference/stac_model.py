@@ -13,7 +13,7 @@ from depthda.inference.bundle import WEIGHTS, dataset_text
 from depthda.inference.model import LandCoverModel
 from depthda.inference.predict_scene import Settings
 
-VERSION = '1.1.0'
+_EXTENSIONS = 'https://stac-extensions.github.io'
 _HUB = 'https://huggingface.co'
 _TASKS = ['semantic-segmentation']
 
@@ -21,15 +21,13 @@ _TASKS = ['semantic-segmentation']
 def model_item(
     model: LandCoverModel, where: str, path: Path, settings: Settings, note: str
 ) -> dict[str, Any]:
-    """Return the item of a model, without its dates.
+    """Return the STAC item of a model, to which the caller adds the dates.
 
     The item has no geometry, because the place of the training images is not recorded.
 
     Args:
-        model: The model.
         where: The model's checkpoint, bundle folder or name on the hub.
         path: The path of the item; the link to a local model is relative to it.
-        settings: Settings of the prediction, such as windows.
         note: A sentence for the description.
     """
     trained_on = model.about.get('trained_on') or {}
@@ -55,21 +53,24 @@ def model_item(
         'mlm:output': [_output(model, settings.window)],
         'mlm:hyperparameters': {key: value for key, value in facts.items() if value is not None},
     }
+    assets = {'model': _weights(where, path, band_names(model))}
+    return stac_item(path, ['mlm/v1.5.1'], properties, [], assets)
+
+
+def stac_item(
+    path: Path, extensions: Sequence[str], properties: dict, links: list, assets: dict
+) -> dict[str, Any]:
+    """Return a STAC item without geometry; its id is the stem of ``path``."""
     return {
         'type': 'Feature',
-        'stac_version': VERSION,
-        'stac_extensions': [extension('mlm/v1.5.1')],
+        'stac_version': '1.1.0',
+        'stac_extensions': [f'{_EXTENSIONS}/{name}/schema.json' for name in extensions],
         'id': path.stem,
         'geometry': None,
         'properties': properties,
-        'links': [],
-        'assets': {'model': _weights(where, path, band_names(model))},
+        'links': links,
+        'assets': assets,
     }
-
-
-def extension(name: str) -> str:
-    """Return the URL that identifies a STAC extension."""
-    return f'https://stac-extensions.github.io/{name}/schema.json'
 
 
 def model_name(model: LandCoverModel) -> str:

@@ -7,7 +7,8 @@ import numpy as np
 
 from depthda.inference.areas import pixel_size
 from depthda.inference.model import LandCoverModel
-from depthda.inference.scene import Grid, ModelBands, explained, opened
+from depthda.inference.scene import ModelBands, explained, opened
+from depthda.io.grids import Grid
 
 _SIDE = 512  # side of the reduced scene whose values are compared with those of training
 # Suspicious are a mean that is off by more than 2 expected deviations, a deviation that is 5 times

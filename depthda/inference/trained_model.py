@@ -1,7 +1,6 @@
 """A trained model as one object: what it reads, what it predicts, and where it comes from."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,16 +23,7 @@ _STRIDE = 32  # stride of the coarsest features of an encoder, in pixels
 
 @dataclass
 class TrainedModel:
-    """A network in eval mode, with the records of its checkpoint.
-
-    Attributes:
-        network: The segmentor, with its preprocessor.
-        classes: Names of the classes, in the order of their indices.
-        palette: A colour (red, green, blue) for each class.
-        window: Height and width of the windows that it was tested with.
-        about: Records of the checkpoint: ``file``, ``sha256``, ``selection``, ``trained_on``,
-            ``experiment``, ``gsd`` (pixel size in metres).
-    """
+    """A ``LandCoverModel`` whose ``network`` is a segmentor in eval mode, with its preprocessor."""
 
     network: nn.Module
     classes: tuple[str, ...]
@@ -43,12 +33,10 @@ class TrainedModel:
 
     @property
     def bands(self) -> int:
-        """The number of optical bands."""
         return self.network.data_preprocessor.mean.numel()
 
     @property
     def dtype(self) -> str:
-        """The type of the values that it was trained on."""
         return 'uint16' if float(self.network.data_preprocessor.mean.max()) > 255 else 'uint8'
 
     @property
@@ -70,13 +58,11 @@ class TrainedModel:
 
     @property
     def needs_depth(self) -> bool:
-        """Whether it reads depth at test time."""
         reads = self.network.data_preprocessor.depth == 'input'
         return reads and not isinstance(self.network, DepthSeg)
 
     @property
     def depth_source(self) -> str | None:
-        """The name of the depth maps that it was trained with; None if it reads no depth."""
         trained_on = self.about.get('trained_on') or {}
         trained_on = trained_on.get('source') or trained_on
         folders = trained_on.get('data_prefix') or {}
@@ -93,11 +79,7 @@ class TrainedModel:
 
     @torch.inference_mode()
     def logits(self, images: list[Tensor], amp: bool = False) -> Tensor:
-        """Return logits (N, K, H, W) of images of one size, (B, H, W) or (B + 1, H, W) with depth.
-
-        Values are those of the files, with red, green and blue in the order of the training
-        (blue first if the preprocessor swaps them); depth is in (0, 1], and 0 where it is missing.
-        """
+        """Return logits (N, K, H, W); see :meth:`.model.LandCoverModel.logits`."""
         batch = torch.stack(images).to(self.device, non_blocking=True)
         batch = self.network.data_preprocessor.normalize(batch)
         height, width = batch.shape[2:]
@@ -170,7 +152,7 @@ def build_network(cfg: Config, reads_encoder: bool = True) -> nn.Module:
             part['weights'] = None
         if part.get('init_cfg'):
             part['init_cfg'] = None
-    with _scope():
+    with DefaultScope.overwrite_default_scope('mmseg'):
         network = MODELS.build(model)
     if not hasattr(network, 'encode_decode'):
         raise UserError(
@@ -191,9 +173,3 @@ def _config(config: str | Path | Config | None, meta: Mapping[str, Any], path: P
             f'{path} does not contain a config: add --config with the config of its training.'
         )
     return Config.fromstring(meta['cfg'], '.py')
-
-
-@contextmanager
-def _scope() -> Iterator[None]:
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        yield

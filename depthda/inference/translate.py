@@ -16,12 +16,7 @@ from mmseg.registry import DATASETS, MODELS
 from torch import Tensor
 
 from depthda.checkpoints.fit import load_complete
-from depthda.checkpoints.loading import (
-    check_is_checkpoint,
-    file_hash,
-    latest_checkpoint,
-    load_checkpoint_file,
-)
+from depthda.checkpoints.loading import check_is_checkpoint, file_hash, latest_checkpoint, read_meta
 from depthda.depth.maps import read_depth, write_depth
 from depthda.engine.checks.checkpoint_check import check_translated_domain
 from depthda.engine.checks.output_check import check_folder
@@ -53,10 +48,8 @@ def translate(
     Several processes share the tiles.
 
     Args:
-        config: Config file of the translation.
         checkpoint: A ``.pth`` file of its training, or the work dir, whose last checkpoint is used.
         out: Folder of the new dataset.
-        batch_size: Number of tiles to translate at once.
         cfg_options: Config overrides by dotted key.
         launcher: As in mmengine: ``none``, ``pytorch``, ``slurm``, ``mpi``.
         progress: Called with the number of finished tiles and the number of all tiles; both count
@@ -65,7 +58,11 @@ def translate(
     Returns:
         The content of ``<out>/translation.json``.
     """
-    cfg = _translation_config(config, cfg_options)
+    cfg = load_config(config, cfg_options)
+    if 'translate_dataset' not in cfg:
+        raise UserError(
+            f'{config} has no translate_dataset: use the config of a translation (configs/drdg).'
+        )
     checkpoint = _checkpoint(checkpoint)
     check_folder('--out', str(out))
     check_count('--batch-size', batch_size)
@@ -90,15 +87,6 @@ def translate(
     if rank == 0:
         folder.write(complete=True)
     return folder.content
-
-
-def _translation_config(config: str | Path, cfg_options: dict[str, Any] | None) -> Config:
-    cfg = load_config(config, cfg_options)
-    if 'translate_dataset' not in cfg:
-        raise UserError(
-            f'{config} has no translate_dataset: use the config of a translation (configs/drdg).'
-        )
-    return cfg
 
 
 class TranslationFolder(ResumableFolder):
@@ -150,10 +138,6 @@ class _Tile:
         }
 
     @property
-    def is_finished(self) -> bool:
-        return all(path.is_file() for path in self.target.values())
-
-    @property
     def image(self) -> Tensor:
         return self._dataset[self._index]['inputs']
 
@@ -165,7 +149,7 @@ def _translate_tiles(
     batch_size: int,
     progress: Callable[[int, int], None],
 ) -> None:
-    unfinished = [tile for tile in tiles if not tile.is_finished]
+    unfinished = [tile for tile in tiles if not all(map(Path.is_file, tile.target.values()))]
     finished = len(tiles) - len(unfinished)
     progress(finished, len(tiles))
     for start in range(0, len(unfinished), batch_size):
@@ -223,7 +207,7 @@ def _manifest(
     size: Sequence[int] | None,
     dataset: Any,
 ) -> dict[str, Any]:
-    meta = load_checkpoint_file(checkpoint, map_location='cpu', mmap=True).get('meta', {})
+    meta = read_meta(checkpoint)
     return {
         'config': str(config),
         'cfg_options': {key: str(value) for key, value in (cfg_options or {}).items()},

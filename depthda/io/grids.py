@@ -1,12 +1,15 @@
-"""Place a raster on the pixel grid of an image, or resample it to that grid."""
+"""Pixel grids: place a raster on the grid of an image, or resample it to that grid."""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from affine import Affine
 from rasterio import DatasetReader
+from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform, transform_bounds
@@ -16,6 +19,26 @@ from depthda.errors import UserError
 # The edges of a raster of heights may be this many pixels away from the edges of its image. At a
 # larger distance, the raster shows another area.
 _TOLERANCE = 8
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Size and place of a raster; without a georeference, the transform is the identity."""
+
+    height: int
+    width: int
+    transform: Affine
+    crs: CRS | None
+
+    def scaled(self, factor: float) -> 'Grid':
+        """Return the grid with ``factor`` times as many pixels along each side."""
+        height, width = (max(1, round(side * factor)) for side in (self.height, self.width))
+        scale = Affine.scale(self.width / width, self.height / height)
+        return Grid(height, width, self.transform @ scale, self.crs)
+
+    @classmethod
+    def of(cls, raster: DatasetReader) -> 'Grid':
+        return cls(raster.height, raster.width, raster.transform, raster.crs)
 
 
 class Placed(NamedTuple):

@@ -5,7 +5,6 @@ Nothing is decoded, because datasets of thousands of files are checked before ea
 
 import os
 import struct
-import warnings
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -14,9 +13,10 @@ from typing import BinaryIO, NamedTuple
 import rasterio
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 
 from depthda.errors import UserError
+from depthda.io.rasters import georeference_is_optional
 
 MAX_BANDS = 32  # optical sensors of such resolutions have fewer
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff')
@@ -132,9 +132,7 @@ def _png_exif(file: BinaryIO) -> bytes:
 
 def read_headers(paths: Iterable[str | os.PathLike]) -> list[Header | None]:
     """Return the headers of many files, in the order of ``paths``."""
-    # Silence the warning here, because threads share the filters.
-    with warnings.catch_warnings(), ThreadPoolExecutor(_THREADS) as pool:
-        warnings.simplefilter('ignore', NotGeoreferencedWarning)
+    with georeference_is_optional(), ThreadPoolExecutor(_THREADS) as pool:
         return list(pool.map(read_header, paths))
 
 

@@ -37,7 +37,13 @@ class StripWriter:
     def write(self, codes: np.ndarray) -> None:
         """Append rows of uint16 codes."""
         for top in range(0, len(codes), _ROWS):
-            self._write(codes[top : top + _ROWS])
+            rows = codes[top : top + _ROWS].astype('>u2').view(np.uint8)
+            # PNG filters are differences of bytes (which wrap around), not of 16-bit codes.
+            lines = np.empty((len(rows), rows.shape[1] + 1), np.uint8)
+            lines[:, 0] = _UP
+            lines[:, 1:] = rows - np.concatenate([self._above, rows[:-1]])
+            self._above = rows[-1:]
+            self._data(self._packer.compress(lines))
 
     def finish(self) -> None:
         """Write the remaining data and the note."""
@@ -45,15 +51,6 @@ class StripWriter:
         self._file.write(_chunk(b'IEND', b''))
         self._file.seek(_HEADER_END)
         self._file.write(_padded_note(self.note))
-
-    def _write(self, codes: np.ndarray) -> None:
-        rows = codes.astype('>u2').view(np.uint8)
-        # PNG filters are differences of bytes (which wrap around), not of 16-bit codes.
-        lines = np.empty((len(rows), rows.shape[1] + 1), np.uint8)
-        lines[:, 0] = _UP
-        lines[:, 1:] = rows - np.concatenate([self._above, rows[:-1]])
-        self._above = rows[-1:]
-        self._data(self._packer.compress(lines))
 
     def _data(self, packed: bytes) -> None:
         if packed:

@@ -1,4 +1,4 @@
-"""Read polygons and one attribute from a GeoPackage or GeoJSON file, in a raster's coordinates."""
+"""Read polygons from a GeoPackage or GeoJSON file, in the coordinate system of a raster."""
 
 import json
 from pathlib import Path
@@ -10,14 +10,14 @@ from rasterio.errors import RasterioError
 from rasterio.warp import transform_geom
 
 from depthda.errors import UserError
-from depthda.io.geopackage import Polygon, read_geopackage
+from depthda.io.geopackage import read_geopackage
 
 _KINDS = ('Polygon', 'MultiPolygon')
 _SUFFIXES = ('.gpkg', '.geojson', '.json')
 
 
 def is_polygon_file(path: str | Path) -> bool:
-    """Return whether a path has the suffix of a polygon file."""
+    """Return whether the suffix of a path is that of a GeoPackage or a GeoJSON file."""
     return Path(path).suffix.lower() in _SUFFIXES
 
 
@@ -35,7 +35,13 @@ def read_polygons(
     suffix = path.suffix.lower()
     if suffix not in _SUFFIXES:
         raise UserError(f'{path} is not a polygon file: export the polygons as .gpkg or .geojson.')
-    file_crs, polygons = (_geopackage if suffix == '.gpkg' else _geojson)(path, field)
+    if suffix == '.gpkg':
+        file_crs, features = read_geopackage(path, field)
+        polygons = [
+            ({'type': 'MultiPolygon', 'coordinates': parts}, value) for parts, value in features
+        ]
+    else:
+        file_crs, polygons = _geojson(path, field)
     if not polygons:
         raise UserError(f'{path} contains no polygons: export the layer that has the polygons.')
     if file_crs is None or crs is None or file_crs == crs:
@@ -49,16 +55,7 @@ def read_polygons(
         ) from error
 
 
-def _geopackage(path: Path, field: str | None) -> tuple[CRS | None, list[tuple[dict, Any]]]:
-    crs, features = read_geopackage(path, field)
-    return crs, [(_geometry(polygons), value) for polygons, value in features]
-
-
-def _geometry(polygons: list[Polygon]) -> dict[str, Any]:
-    return {'type': 'MultiPolygon', 'coordinates': [[list(r) for r in p] for p in polygons]}
-
-
-def _geojson(path: Path, field: str | None) -> tuple[CRS | None, list[tuple[dict, Any]]]:
+def _geojson(path: Path, field: str | None) -> tuple[CRS, list[tuple[dict, Any]]]:
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
     except ValueError as error:

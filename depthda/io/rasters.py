@@ -25,25 +25,32 @@ def limited_cache() -> rasterio.Env:
 
 
 @contextmanager
+def georeference_is_optional() -> Iterator[None]:
+    """Silence the warning about files without a georeference.
+
+    Threads share the filters of warnings, so enter this before they start, and not in them.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', NotGeoreferencedWarning)
+        yield
+
+
+@contextmanager
 def open_raster(path: str | os.PathLike) -> Iterator[rasterio.DatasetReader]:
     """Open a raster for reading; raise a ``UserError`` with its name if it cannot be read.
 
     TIFFs of several pages are refused, because rasterio would read only the first page.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore', NotGeoreferencedWarning)
-        try:
-            with rasterio.open(path) as raster:
-                if raster.driver == 'GTiff' and raster.subdatasets:
-                    raise UserError(
-                        f'{path} is a TIFF with {len(raster.subdatasets)} pages: save each page as '
-                        'a separate file, or all bands of one image as one page'
-                    )
-                yield raster
-        except RasterioError as error:
-            raise UserError(
-                f'{path} cannot be read ({error}): export or unpack it again'
-            ) from error
+    try:
+        with georeference_is_optional(), rasterio.open(path) as raster:
+            if raster.driver == 'GTiff' and raster.subdatasets:
+                raise UserError(
+                    f'{path} is a TIFF with {len(raster.subdatasets)} pages: save each page as a '
+                    'separate file, or all bands of one image as one page'
+                )
+            yield raster
+    except RasterioError as error:
+        raise UserError(f'{path} cannot be read ({error}): export or unpack it again') from error
 
 
 def read_png(path: str | os.PathLike) -> np.ndarray | None:
@@ -87,18 +94,8 @@ def write_image(path: Path, picture: np.ndarray) -> None:
 
 def _write_tiff(path: Path, picture: np.ndarray) -> None:
     height, width, count = picture.shape
+    profile = dict(driver='GTiff', width=width, height=height, count=count, dtype=picture.dtype)
     # By default, GDAL would tag the fourth band as alpha.
-    options = dict(compress='deflate', predictor=2, photometric='MINISBLACK', alpha='unspecified')
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore', NotGeoreferencedWarning)
-        with rasterio.open(
-            path,
-            'w',
-            driver='GTiff',
-            width=width,
-            height=height,
-            count=count,
-            dtype=picture.dtype,
-            **options,
-        ) as raster:
-            raster.write(picture.transpose(2, 0, 1))
+    profile |= dict(compress='deflate', predictor=2, photometric='MINISBLACK', alpha='unspecified')
+    with georeference_is_optional(), rasterio.open(path, 'w', **profile) as raster:
+        raster.write(picture.transpose(2, 0, 1))

@@ -33,12 +33,17 @@ class Bomb:
         return os.mkdir, (str(self.trace),)
 
 
-@pytest.mark.parametrize('load', [load_checkpoint_file, CheckpointLoader.load_checkpoint])
+@pytest.mark.parametrize(
+    'load', [load_checkpoint_file, CheckpointLoader.load_checkpoint, read_meta]
+)
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path, load):
     path, trace = str(tmp_path / 'bomb.pth'), tmp_path / 'it-ran'
     torch.save({'state_dict': {}, 'meta': Bomb(trace)}, path)
-    with pytest.raises(UserError, match='bomb.pth contains more than tensors'):
-        load(path)
+    # Without torch's own advice, which is to disable the check.
+    assert refusal(load, path) == (
+        f'{path} contains more than tensors and plain values (posix.mkdir), so loading it could '
+        "run code: if you trust its source, save it again as {'state_dict': ...} with tensors only."
+    )
     assert not trace.exists()
     # The same file does run code in an unsafe loader, or the test would prove nothing.
     torch.load(path, weights_only=False)
@@ -97,20 +102,12 @@ def test_downloads_are_read_as_data_too(tmp_path, monkeypatch):
 
 def test_a_truncated_checkpoint_is_refused(tmp_path):
     path = tmp_path / 'half.pth'
-    torch.save({'state_dict': {'weight': torch.zeros(1000)}}, path)
-    content = path.read_bytes()
-    path.write_bytes(content[:1500])
-    with pytest.raises(UserError, match='half.pth is damaged'):
-        load_checkpoint_file(path)
     torch.save({'state_dict': {'weight': torch.zeros(100_000)}}, path)
     content = path.read_bytes()
-    for length in (4097, 20_000, 65_600, 100_000):  # torch raises different errors for them
+    for length in (0, 1500, 4097, 20_000, 65_600, 100_000):  # torch raises different errors
         path.write_bytes(content[:length])
         with pytest.raises(UserError, match='half.pth is damaged'):
             load_checkpoint_file(path)
-    path.write_bytes(b'')
-    with pytest.raises(UserError, match='half.pth is damaged'):
-        load_checkpoint_file(path)
 
 
 def test_plain_content_survives_a_safe_round_trip(tmp_path):
@@ -170,16 +167,6 @@ def test_the_error_about_a_folder_lists_its_checkpoints(tmp_path):
         check_is_checkpoint(tmp_path)
     with pytest.raises(UserError, match='iter_8.pth does not exist: .* contains iter_7.pth'):
         check_is_checkpoint(tmp_path / 'iter_8.pth')
-
-
-def test_the_advice_of_torch_to_disable_the_check_is_not_shown(tmp_path):
-    path = tmp_path / 'bomb.pth'
-    torch.save({'meta': Bomb(tmp_path / 'it-ran')}, path)
-    for load in (load_checkpoint_file, read_meta):
-        with pytest.raises(UserError, match=r'plain values \(posix.mkdir\)') as error:
-            load(path)
-        assert 'weights_only' not in str(error.value) and '\x1b' not in str(error.value)
-        assert len(str(error.value).splitlines()) == 1
 
 
 def test_any_other_file_is_not_a_checkpoint(tmp_path):

@@ -1,29 +1,13 @@
 import cv2
 import numpy as np
 import pytest
-import rasterio
 import tifffile
+from tiny_rasters import write_raster
 
 from depthda.depth.maps import read_depth, write_depth
 from depthda.errors import UserError
 
-
-def write_raster(path, heights, nodata=None, count=1):
-    heights = np.asarray(heights)
-    height, width = heights.shape
-    with rasterio.open(
-        path,
-        'w',
-        driver='GTiff',
-        width=width,
-        height=height,
-        count=count,
-        dtype=heights.dtype,
-        nodata=nodata,
-        transform=rasterio.Affine(0.2, 0, 792000, 0, -0.2, 6271271),
-    ) as raster:
-        for band in range(1, count + 1):
-            raster.write(heights, band)
+LOW = 1 / 65535
 
 
 def test_sixteen_bit_codes_are_v_over_65535_and_zero_is_no_depth(tmp_path):
@@ -72,30 +56,21 @@ def test_depth_out_of_range_is_not_written(tmp_path, bad):
     assert not (tmp_path / 'a.png').exists()
 
 
-def test_raster_is_mapped_by_its_own_valid_range(tmp_path):
-    heights = np.array([[100.0, 110, 120], [-9999, np.nan, 105]], np.float32)
-    write_raster(tmp_path / 'a.tif', heights, nodata=-9999)
-    expected = [[1 / 65535, 0.5, 1], [0, 0, 0.25]]
-    np.testing.assert_allclose(read_depth(tmp_path / 'a.tif'), expected, rtol=1e-6)
-
-
-def test_raster_is_mapped_by_value_range_and_clipped(tmp_path):
-    write_raster(tmp_path / 'a.tif', np.array([[-5.0, 0, 10, 40, 55]]))
-    depth = read_depth(tmp_path / 'a.tif', value_range=(0, 40))
-    np.testing.assert_allclose(depth, [[1 / 65535, 1 / 65535, 0.25, 1, 1]], rtol=1e-6)
-
-
-def test_integer_raster_has_physical_units_too(tmp_path):
-    write_raster(tmp_path / 'a.tif', np.array([[0, 200, 400]], np.int16), nodata=0)
-    depth = read_depth(tmp_path / 'a.tif', value_range=(0, 400))
-    np.testing.assert_allclose(depth, [[0, 0.5, 1]], rtol=1e-6)
-
-
-def test_raster_without_relief_or_without_any_height(tmp_path):
-    write_raster(tmp_path / 'flat.tif', np.full((2, 2), 7.0))
-    np.testing.assert_array_equal(read_depth(tmp_path / 'flat.tif'), np.full((2, 2), 0.5))
-    write_raster(tmp_path / 'void.tif', np.full((2, 2), np.nan))
-    np.testing.assert_array_equal(read_depth(tmp_path / 'void.tif'), np.zeros((2, 2)))
+@pytest.mark.parametrize(
+    'heights, nodata, value_range, expected',
+    [
+        # Without a range: from the lowest to the highest valid height.
+        (np.float32([[100, 110, 120, -9999, np.nan]]), -9999, None, [[LOW, 0.5, 1, 0, 0]]),
+        (np.array([[-5.0, 0, 10, 40, 55]]), None, (0, 40), [[LOW, LOW, 0.25, 1, 1]]),
+        (np.int16([[0, 200, 400]]), 0, (0, 400), [[0, 0.5, 1]]),
+        (np.full((1, 2), 7.0), None, None, [[0.5, 0.5]]),
+        (np.full((1, 2), np.nan), None, None, [[0, 0]]),
+    ],
+)
+def test_heights_of_a_raster_are_mapped_to_depth(tmp_path, heights, nodata, value_range, expected):
+    write_raster(tmp_path / 'a.tif', heights, nodata=nodata)
+    depth = read_depth(tmp_path / 'a.tif', value_range)
+    np.testing.assert_allclose(depth, expected, rtol=1e-6)
 
 
 def test_unreadable_depth_names_the_file(tmp_path):
@@ -106,16 +81,10 @@ def test_unreadable_depth_names_the_file(tmp_path):
     (tmp_path / 'half.png').write_bytes(content[: len(content) // 2])
     (tmp_path / 'empty.png').write_bytes(b'')
     (tmp_path / 'text.tif').write_text('no raster')
-    write_raster(tmp_path / 'rgb.tif', np.zeros((2, 2)), count=3)
+    write_raster(tmp_path / 'rgb.tif', np.zeros((2, 2, 3)))
     tifffile.imwrite(tmp_path / 'pages.tif', np.zeros((2, 9, 9), np.float32))
-    for name in (
-        'half.png',
-        'empty.png',
-        'text.tif',
-        'rgb.tif',
-        'absent.png',
-        'pages.tif is a TIFF',
-    ):
+    names = ('half.png', 'empty.png', 'text.tif', 'rgb.tif', 'absent.png', 'pages.tif is a TIFF')
+    for name in names:
         with pytest.raises(UserError, match=name):
             read_depth(tmp_path / name.split()[0])
     (tmp_path / 'a.npy').write_bytes(b'')

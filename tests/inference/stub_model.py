@@ -1,10 +1,10 @@
 """A model whose logits depend on a small neighbourhood, and scenes with a place on the map."""
 
 import numpy as np
-import rasterio
 import torch
 from mmengine.config import Config
 from rasterio.transform import from_origin
+from tiny_rasters import write_raster
 from torch import nn
 
 from depthda.inference.trained_model import TrainedModel
@@ -51,14 +51,13 @@ def stub_model(reads_depth=False, counted=True):
     return TrainedModel(network, CLASSES, PALETTE, Config(dict(model=dict(type='stub'))), about)
 
 
-def write_scene(path, height=70, width=90, bands=3, dtype='uint8', crs='EPSG:32632', **profile):
-    """Write random values with a place on the map; return them, (bands, H, W)."""
-    rng = np.random.default_rng(height * width + bands)
-    top = 255 if dtype == 'uint8' else 4000
-    coarse = rng.uniform(1, top, (bands, -(-height // 8), -(-width // 8)))
-    values = coarse.repeat(8, 1).repeat(8, 2)[:, :height, :width].astype(dtype)
-    place = from_origin(500_000, 5_400_000, 0.5, 0.5)
-    settings = dict(height=height, width=width, count=bands, dtype=dtype, transform=place)
-    with rasterio.open(path, 'w', driver='GTiff', crs=crs, **settings | profile) as raster:
-        raster.write(values)
+def write_scene(path, height=70, width=90, bands=3, dtype='uint8', values=None, **profile):
+    """Write values (bands, H, W), or random ones, with a place on the map; return them."""
+    if values is None:
+        rng = np.random.default_rng(height * width + bands)
+        top = 255 if dtype == 'uint8' else 4000
+        coarse = rng.uniform(1, top, (bands, -(-height // 8), -(-width // 8)))
+        values = coarse.repeat(8, 1).repeat(8, 2)[:, :height, :width].astype(dtype)
+    place = dict(crs='EPSG:32632', transform=from_origin(500_000, 5_400_000, 0.5, 0.5))
+    write_raster(path, np.moveaxis(values, 0, -1), **place | profile)
     return values

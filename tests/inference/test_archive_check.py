@@ -8,20 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from stub_model import stub_model
 
 from depthda.errors import UserError
 from depthda.inference.archive_check import FACTS
-from depthda.inference.bundle import Card
-from depthda.inference.export_program import save_program
 from depthda.inference.model import load_model
-
-
-@pytest.fixture(scope='module')
-def small(tmp_path_factory):
-    """Write the program of a network of two convolutions."""
-    path = tmp_path_factory.mktemp('small') / 'stub.pt2'
-    return save_program(stub_model(counted=False), path, Card('stub', gsd=0.5))
 
 
 class Pickle:

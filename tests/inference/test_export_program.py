@@ -60,13 +60,6 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope='module')
-def small(tmp_path_factory):
-    """Write the program of a network of two convolutions."""
-    path = tmp_path_factory.mktemp('small') / 'stub.pt2'
-    return save_program(stub_model(counted=False), path, Card('stub', gsd=0.5))
-
-
 def images(model, count, height, width):
     torch.manual_seed(2)
     values = torch.rand(count, model.bands + model.needs_depth, height, width)

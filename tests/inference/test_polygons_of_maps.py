@@ -14,8 +14,8 @@ from tiny_rasters import write_raster
 from depthda.errors import UserError
 from depthda.inference.areas import row_areas
 from depthda.inference.polygons import simplified, vectorise
-from depthda.inference.scene import Grid
 from depthda.io.geopackage import read_geopackage
+from depthda.io.grids import Grid
 
 CLASSES = ('water', 'forest', 'field', 'roof')
 UTM = dict(crs='EPSG:32632', transform=from_origin(500_000, 5_400_000, 2, 0.5))  # pixels of 1 m²
@@ -34,20 +34,14 @@ def labels():
 
 
 def read(path):
-    """Return class, hectares and rings of each polygon."""
+    """Return class, value, hectares and rings of each polygon."""
+    names = ('class', 'value', 'hectares')
     if path.suffix == '.gpkg':
-        columns = [read_geopackage(path, name)[1] for name in ('class', 'value', 'hectares')]
-        return [
-            (a[1], b[1], c[1], a[0][0]) for a, b, c in zip(*columns, strict=True)
-        ]  # one polygon each
+        columns = [read_geopackage(path, name)[1] for name in names]
+        # Each feature has one polygon.
+        return [(*(value for _, value in row), row[0][0][0]) for row in zip(*columns, strict=True)]
     features = json.loads(path.read_text())['features']
-    return [
-        (
-            *(f['properties'][k] for k in ('class', 'value', 'hectares')),
-            f['geometry']['coordinates'],
-        )
-        for f in features
-    ]
+    return [(*(f['properties'][n] for n in names), f['geometry']['coordinates']) for f in features]
 
 
 def components(labels):

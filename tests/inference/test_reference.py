@@ -63,11 +63,7 @@ def test_labels_that_do_not_fit_are_refused(tmp_path, pair):
     predicted, reference = pair
     moved = dict(transform=from_origin(500_010, 5_400_000, 1, 1))
     cases = [
-        (
-            np.where(reference == 2, 7, reference),
-            {},
-            'has the value 7: labels must be class',
-        ),
+        (np.where(reference == 2, 7, reference), {}, 'has the value 7: labels must be class'),
         (reference[:-1], {}, 'have different sizes, 50×59 and 50×60'),
         (reference, moved, 'are 10.0 columns'),
         (reference, dict(crs='EPSG:32633'), 'EPSG:32633 and EPSG:32632'),

@@ -66,11 +66,9 @@ def test_depth_of_a_scene_of_one_tile_is_that_of_the_network(tmp_path, estimator
 
 
 def test_a_killed_depth_pass_continues_to_the_same_map(tmp_path, estimator):
-    write_scene(tmp_path / 's.tif', 150, 120, nodata=0)
-    with rasterio.open(tmp_path / 's.tif', 'r+') as raster:
-        values = raster.read()
-        values[:, :60, :30] = 0
-        raster.write(values)
+    values = write_scene(tmp_path / 's.tif', 150, 120)
+    values[:, :60, :30] = 0
+    write_scene(tmp_path / 's.tif', values=values, nodata=0)
     options = MapOptions(Settings(32, 16))
     arguments = (tmp_path / 's.tif', tmp_path / 'whole.tif', options, estimator)
     predict_map(stub_model(True), *arguments)

@@ -123,16 +123,11 @@ def test_a_file_in_a_zip_is_named_by_its_path(tmp_path, image):
 
 def test_heights_of_another_or_an_unknown_area_are_refused(tmp_path, image):
     slope(tmp_path / 'far.tif', 9, 9, EAST + 900, NORTH, 1.0)
-    with (
-        rasterio.open(tmp_path / 'far.tif') as raster,
-        pytest.raises(UserError, match='far.tif does not overlap .*image.tif: check'),
-        warp(raster, image),
-    ):
-        pass
     write(tmp_path / 'bare.tif', np.zeros((20, 30), np.float32))
-    with (
-        rasterio.open(tmp_path / 'bare.tif') as raster,
-        pytest.raises(UserError, match='bare.tif has no georeference'),
-        warp(raster, image),
+    for name, fault in (
+        ('far.tif', 'far.tif does not overlap .*image.tif: check'),
+        ('bare.tif', 'bare.tif has no georeference'),
     ):
-        pass
+        with rasterio.open(tmp_path / name) as raster, pytest.raises(UserError, match=fault):
+            with warp(raster, image):
+                pass

@@ -10,13 +10,7 @@ from mmseg.structures import SegDataSample
 
 from depthda.engine.run_sampler import RunSampler
 from depthda.errors import UserError
-from depthda.pictures.browse import (
-    SampleSource,
-    ShownSample,
-    deal,
-    draw_sheets,
-    open_source,
-)
+from depthda.pictures.browse import SampleSource, ShownSample, deal, draw_sheets, open_source
 from depthda.pictures.colours import of_depth
 
 ROOT = Path(__file__).parents[2]
@@ -57,12 +51,7 @@ def test_repetitions_are_different_augmentations_of_the_same_image(sample):
         distinct = {view.image.tobytes(): view for view in group}
         assert len(distinct) > 1
         for view in distinct.values():
-            flipped = [
-                view.image,
-                view.image[::-1],
-                view.image[:, ::-1],
-                view.image[::-1, ::-1],
-            ]
+            flipped = [view.image, view.image[::-1], view.image[:, ::-1], view.image[::-1, ::-1]]
             assert any(np.array_equal(image, group[0].image) for image in flipped)
     (first, second) = (list(deal(source, 2, 1, seed=0)), [shown[0], shown[12]])
     assert all(np.array_equal(a.image, b.image) for a, b in zip(first, second, strict=True))

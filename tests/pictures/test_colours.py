@@ -1,13 +1,6 @@
 import numpy as np
 
-from depthda.pictures.colours import (
-    DARK,
-    LIGHT,
-    class_patches,
-    of_depth,
-    of_labels,
-    palette_of,
-)
+from depthda.pictures.colours import DARK, LIGHT, class_patches, of_depth, of_labels, palette_of
 
 GREYS = {LIGHT, DARK}
 

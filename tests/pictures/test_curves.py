@@ -1,4 +1,3 @@
-import json
 import math
 
 import cv2
@@ -15,13 +14,6 @@ from depthda.pictures.curves import (
 )
 
 BLUE, ORANGE = (31, 119, 180), (255, 127, 14)  # matplotlib's first two colours
-
-
-def log(run, start, lines):
-    folder = run / start / 'vis_data'
-    folder.mkdir(parents=True)
-    text = '\n'.join(json.dumps(line) for line in lines)
-    (folder / 'scalars.json').write_text(text + '\n')
 
 
 @pytest.mark.parametrize(
@@ -42,13 +34,6 @@ def test_names_are_the_parts_that_differ(runs, names):
 def test_a_run_listed_twice_is_refused():
     with pytest.raises(UserError, match='the run w/a is listed twice: list each run once'):
         short_names(['w/a', 'w/x/../a'])
-
-
-def test_a_resumed_run_is_joined(tmp_path):
-    steps = [dict(loss=float(i), step=i) for i in (1, 2, 3)]
-    log(tmp_path / 'run', '20260101_000000', [*steps, dict(mIoU=4.0, step=3)])
-    log(tmp_path / 'run', '20260102_000000', [dict(loss=20.0, step=2)])
-    assert read_runs([tmp_path / 'run']) == {'run': {'loss': [(1, 1.0), (2, 20.0)]}}
 
 
 def test_folders_without_a_log_are_refused(tmp_path):

@@ -38,8 +38,7 @@ def load_depth_anything(
         model, report = DepthAnythingForDepthEstimation.from_pretrained(
             weights, dtype=torch.float32, output_loading_info=True
         )
-    if report['missing_keys'] or report['mismatched_keys']:
-        keys = sorted(map(str, [*report['missing_keys'], *report['mismatched_keys']]))
+    if keys := sorted(map(str, [*report['missing_keys'], *report['mismatched_keys']])):
         raise UserError(
             f'The Depth Anything checkpoint {weights!r} lacks {many(len(keys), "tensor")} that its '
             f'configuration needs, such as {keys[0]}: download it again.'

@@ -1,7 +1,6 @@
 """Estimate the depth maps of many images; a stopped run continues where it stopped."""
 
 import time
-import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -9,16 +8,16 @@ from typing import Any
 
 import torch
 import transformers
-from rasterio.errors import NotGeoreferencedWarning
 
 from depthda.depth.jobs import Job
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.depth.monocular.folder import MapFolder
 from depthda.depth.monocular.images import OpticalReader
-from depthda.depth.monocular.pipeline import Pipeline, Plan, Progress
+from depthda.depth.monocular.pipeline import Pipeline, Progress
 from depthda.depth.monocular.tiling import TileGrid
 from depthda.errors import UserError, check_count
 from depthda.io.lock import own_folder
+from depthda.io.rasters import georeference_is_optional
 from depthda.processes import Shard
 from depthda.version import __version__
 
@@ -101,10 +100,7 @@ def estimate_depth(
         shard: Selects the jobs of this process.
         progress: Called with the number of maps written so far and the number of maps to write.
     """
-    with warnings.catch_warnings(), ExitStack() as stack:
-        # Images without coordinates are fine. The warning is silenced here and not in the threads,
-        # because all threads share the filters.
-        warnings.simplefilter('ignore', NotGeoreferencedWarning)
+    with georeference_is_optional(), ExitStack() as stack:
         sizes = dict(zip(jobs, settings.reader.sizes([job.source for job in jobs]), strict=True))
         tiling = settings.tiling(estimator.preprocessing.height)
         large = [job for job, size in sizes.items() if tiling and max(size) > tiling[0]]
@@ -126,8 +122,8 @@ def estimate_depth(
         done = (folders[job.root].is_done(job.name, sizes[job], job.source) for job in own_jobs)
         todo = {job for job, is_done in zip(own_jobs, done, strict=True) if not is_done}
         started = time.monotonic()
-        plan = Plan(own_jobs, todo, sizes, grids, folders)
-        pipeline = Pipeline(estimator, settings.reader, plan, settings.batch_size, settings.workers)
+        how = settings.reader, settings.batch_size, settings.workers
+        pipeline = Pipeline(estimator, *how, own_jobs, todo, sizes, grids, folders)
         pipeline.run(progress)
         seconds = time.monotonic() - started
         shard.wait()

@@ -1,6 +1,5 @@
 """A folder of estimated depth maps, and ``depth_maps.json``, which says how they were made."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from depthda.depth.map_folder import DepthMapFolder
 from depthda.depth.maps import write_codes
 from depthda.errors import UserError
+from depthda.io.files import sha256
 
 # No dataset reads a file with this name, so it can be next to the maps.
 MANIFEST = 'depth_maps.json'
@@ -96,4 +96,4 @@ class MapFolder(DepthMapFolder):
 
 def image_hash(image: Path) -> str:
     """Return a short hash of the file, which stays the same when a dataset is moved."""
-    return hashlib.sha256(image.read_bytes()).hexdigest()[:16]
+    return sha256(image)[:16]

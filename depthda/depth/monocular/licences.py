@@ -26,8 +26,6 @@ def licence_of(weights: str) -> str:
     # A model card begins with YAML between two lines of ---.
     front = re.match(r'---\n(.*?)\n---', text, re.DOTALL)
     licence = front and re.search(r'^license:[ \t]*(\S+)', front[1], re.MULTILINE)
-    return (
-        f'{licence[1]}, as its README.md says'
-        if licence
-        else 'unknown: see the source of the weights'
-    )
+    if not licence:
+        return 'unknown: see the source of the weights'
+    return f'{licence[1]}, as its README.md says'

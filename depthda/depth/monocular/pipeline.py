@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,6 @@ from depthda.errors import UserError, few, many
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The work of one process."""
-
-    jobs: Sequence[Job]
-    todo: set[Job]  # the jobs whose map does not exist yet
-    sizes: dict[Job, Size]
-    grids: dict[Job, TileGrid]  # the tiles of each image that is cut into tiles
-    folders: dict[Path, MapFolder]  # by Job.root
-
-
 @dataclass
 class Pipeline:
     """Read one batch while the network processes another and the maps of a third are written.
@@ -40,22 +29,25 @@ class Pipeline:
 
     estimator: DepthEstimator
     reader: OpticalReader
-    plan: Plan
     batch_size: int
     workers: int
-    # For the warnings.
-    # Numbers of clipped values and of all values, for each image.
-    _clipped: list[tuple[int, int]] = field(default_factory=list, init=False)
-    # Names of images with a single colour.
-    _plain: list[str] = field(default_factory=list, init=False)
-    # Names of images whose map has a single depth.
-    _flat: list[str] = field(default_factory=list, init=False)
+    jobs: Sequence[Job]  # of this process
+    todo: set[Job]  # the jobs whose map does not exist yet
+    sizes: dict[Job, Size]
+    grids: dict[Job, TileGrid]  # the tiles of each image that is cut into tiles
+    folders: dict[Path, MapFolder]  # by Job.root
 
-    def run(self, progress: Progress = lambda done, total: None) -> None:
+    def __post_init__(self) -> None:
+        # For the warnings:
+        self._clipped: list[tuple[int, int]] = []  # clipped values and all values of each image
+        self._plain: list[str] = []  # names of images with a single colour
+        self._flat: list[str] = []  # names of images whose map has a single depth
+
+    def run(self, progress: Progress) -> None:
         """Write the maps; call ``progress`` with the number of written maps and the total."""
         readers, writers = (ThreadPoolExecutor(self.workers) for _ in range(2))
         writing: deque[Future] = deque()
-        written, total = 0, len(self.plan.todo)
+        written, total = 0, len(self.todo)
 
         def wait(most: int) -> None:
             """Wait until no more than ``most`` maps are waiting to be written."""
@@ -69,7 +61,7 @@ class Pipeline:
         try:
             for batch, inputs in read_ahead(self.batches(), self._read, readers):
                 for job, depth, valid in self._depth(batch, inputs, readers):
-                    if job in self.plan.todo:
+                    if job in self.todo:
                         wait(self.batch_size - 1)
                         writing.append(writers.submit(self._write, job, depth, valid))
             wait(0)
@@ -97,32 +89,31 @@ class Pipeline:
         and a batch with any missing map is processed completely. A resumed run therefore uses the
         same batches.
         """
-        todo, grids = self.plan.todo, self.plan.grids
-        jobs = [job for job in self.plan.jobs if self.estimator.batched or job in todo]
+        jobs = [job for job in self.jobs if self.estimator.batched or job in self.todo]
         groups: dict[Size, list[Job]] = {}
-        for job in (job for job in jobs if job not in grids):
-            size = self.estimator.preprocessing.network_size(*self.plan.sizes[job])
+        for job in (job for job in jobs if job not in self.grids):
+            size = self.estimator.preprocessing.network_size(*self.sizes[job])
             groups.setdefault(size, []).append(job)
-        tiled = [[job] for job in jobs if job in grids]
+        tiled = [[job] for job in jobs if job in self.grids]
         same_size = [group for _, group in sorted(groups.items())]
         batches = [batch for group in same_size for batch in in_batches(group, self.batch_size)]
-        return [batch for batch in batches + tiled if not todo.isdisjoint(batch)]
+        return [batch for batch in batches + tiled if not self.todo.isdisjoint(batch)]
 
     def _read(self, job: Job) -> tuple[Any, np.ndarray | None]:
         image, valid = self.reader.read(job.source, self._clipped)
         if (image == image[:1, :1]).all():
             self._plain.append(job.source.name)
         # The estimator preprocesses tiles itself.
-        return image if job in self.plan.grids else self.estimator.preprocessing(image), valid
+        return image if job in self.grids else self.estimator.preprocessing(image), valid
 
     def _depth(
         self, batch: list[Job], inputs: list[tuple], pool: ThreadPoolExecutor
     ) -> Iterator[tuple[Job, np.ndarray, np.ndarray | None]]:
         images, valid = zip(*inputs, strict=True)
-        if grid := self.plan.grids.get(batch[0]):
+        if grid := self.grids.get(batch[0]):
             maps = [self.estimator.tiled(images[0], grid, self.batch_size, pool, valid[0])]
         else:
-            maps = self.estimator.whole(images, [self.plan.sizes[job] for job in batch])
+            maps = self.estimator.whole(images, [self.sizes[job] for job in batch])
         return zip(batch, maps, valid, strict=True)
 
     def _write(self, job: Job, depth: np.ndarray, valid: np.ndarray | None) -> None:
@@ -131,5 +122,5 @@ class Pipeline:
                 f'the network returned non-finite depth for {job.source}: try --amp off. If '
                 'that does not help, download the weights again.'
             )
-        if not self.plan.folders[job.root].save(job.name, depth, job.source, valid):
+        if not self.folders[job.root].save(job.name, depth, job.source, valid):
             self._flat.append(job.source.name)

@@ -17,15 +17,10 @@ _STEPS = 65535  # between the lowest and the highest depth of a tile
 
 @dataclass
 class DepthTiles:
-    """The depth of the tiles of a scene in one file. 16-bit codes span the range of each tile.
+    """The depth of the tiles of a scene in one file. 16-bit codes span the range of each tile."""
 
-    Args:
-        path: The file. It has 2 bytes for each pixel of each tile.
-        grid: The positions of the tiles.
-    """
-
-    path: Path
-    grid: TileGrid
+    path: Path  # a file with 2 bytes for each pixel of each tile
+    grid: TileGrid  # the positions of the tiles
 
     def __post_init__(self) -> None:
         self._boxes = self.grid.boxes
@@ -33,10 +28,6 @@ class DepthTiles:
         self.shape = bottom - top, right - left
         self._size = 2 * self.shape[0] * self.shape[1]
         self.ranges = np.zeros((len(self._boxes), 2), np.float32)
-
-    @property
-    def bytes(self) -> int:
-        return self._size * len(self._boxes)
 
     def write(self, index: int, depth: np.ndarray) -> None:
         low, high = float(depth.min()), float(depth.max())
@@ -49,11 +40,9 @@ class DepthTiles:
     def read(self, index: int, rows: slice = slice(None)) -> np.ndarray:
         """Return the depth of a tile, or of some of its rows."""
         first, last, _ = rows.indices(self.shape[0])
-        width = 2 * self.shape[1]
-        with open(self.path, 'rb') as file:
-            file.seek(index * self._size + first * width)
-            codes = np.frombuffer(file.read((last - first) * width), np.uint16)
-        codes = codes.reshape(last - first, self.shape[1])
+        rows, width = last - first, self.shape[1]
+        start = index * self._size + 2 * first * width
+        codes = np.fromfile(self.path, np.uint16, rows * width, offset=start).reshape(rows, width)
         low, high = self.ranges[index]
         return codes.astype(np.float32) * ((high - low) / _STEPS) + low
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from depthda.depth.map_folder import DepthMapFolder
-from depthda.depth.surface.model import SurfaceGrid, world_file
+from depthda.depth.surface.model import world_file
 from depthda.depth.surface.write import world_path
 from depthda.errors import UserError
+from depthda.io.grids import Grid
 
 MANIFEST = 'manifest.json'
 _ENCODING = 'height = low + (high - low) * code / 65535; code 0 = no depth'
@@ -75,7 +76,7 @@ class SurfaceFolder(DepthMapFolder):
         if self.range != before:
             self.write()
 
-    def is_done(self, name: str, grid: SurfaceGrid, identity: Mapping[str, Any]) -> bool:
+    def is_done(self, name: str, grid: Grid, identity: Mapping[str, Any]) -> bool:
         """Return whether a complete map of this surface model with these settings exists.
 
         Its world file must match ``grid`` as well.

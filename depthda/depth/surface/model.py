@@ -9,25 +9,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from affine import Affine, dumpsw
+from affine import dumpsw
 from rasterio.crs import CRS
 
 from depthda.depth.surface.ground import Strip, ground_strips
 from depthda.errors import UserError, many
 from depthda.io.files import sha256
+from depthda.io.grids import Grid
 from depthda.io.rasters import open_raster
 
 # Pixels read at once: 8 MB of heights. Memory holds several copies of them.
 _STRIP = 1 << 21
-
-
-class SurfaceGrid(NamedTuple):
-    """The size and position of a raster; without a georeference, the transform is the identity."""
-
-    width: int
-    height: int
-    transform: Affine
-    crs: CRS | None
 
 
 class Relief(NamedTuple):
@@ -57,7 +49,7 @@ class Surface:
             identity['terrain'] = file_identity(self.terrain)
         return identity
 
-    def check(self) -> SurfaceGrid:
+    def check(self) -> Grid:
         """Return the grid; raise a ``UserError`` if no heights could be read."""
         grid = read_grid(self.path)
         if self.terrain is not None:
@@ -86,12 +78,12 @@ class Surface:
             terrain = level if self.terrain is not None else None
             yield Relief(raw, np.maximum(above, 0), valid, below_ground, terrain)
 
-    def is_smaller_than_window(self, grid: SurfaceGrid) -> bool:
+    def is_smaller_than_window(self, grid: Grid) -> bool:
         """Return whether the opening's window exceeds the raster, so that hills vanish as well."""
         sides = self._window(grid)
         return sides is not None and (sides[0] > grid.height or sides[1] > grid.width)
 
-    def _window(self, grid: SurfaceGrid) -> tuple[float, float] | None:
+    def _window(self, grid: Grid) -> tuple[float, float] | None:
         """Return the window of the opening in rows and columns; None without an opening."""
         if self.window_pixels is not None:
             return self.window_pixels, self.window_pixels
@@ -99,7 +91,7 @@ class Surface:
             return tuple(self.window / metres for metres in _pixel_size(self.path, grid))
         return None
 
-    def _half_window(self, grid: SurfaceGrid) -> tuple[int, int] | None:
+    def _half_window(self, grid: Grid) -> tuple[int, int] | None:
         """Return half the window in rows and columns, less the centre; None without an opening."""
         sides = self._window(grid)
         if sides is None:
@@ -114,7 +106,7 @@ class Surface:
         return tuple(round((min(pair) - 1) / 2) for pair in zip(sides, limits, strict=True))
 
 
-def read_grid(path: Path) -> SurfaceGrid:
+def read_grid(path: Path) -> Grid:
     """Read size and position of a raster that has one band of heights."""
     with open_raster(path) as raster:
         if raster.count != 1 or np.dtype(raster.dtypes[0]).kind not in 'iuf':
@@ -122,7 +114,7 @@ def read_grid(path: Path) -> SurfaceGrid:
                 f'{path} has {many(raster.count, "band")} of {raster.dtypes[0]}, but a surface '
                 'model needs one band of real numbers: leave out the file.'
             )
-        return SurfaceGrid(raster.width, raster.height, raster.transform, raster.crs)
+        return Grid.of(raster)
 
 
 def file_identity(path: Path) -> dict[str, object]:
@@ -132,7 +124,7 @@ def file_identity(path: Path) -> dict[str, object]:
     return {'bytes': sum(map(os.path.getsize, names)), 'sha256': sha256(*names)}
 
 
-def world_file(grid: SurfaceGrid) -> str | None:
+def world_file(grid: Grid) -> str | None:
     """Return the content of a world file: pixel size, rotation, centre of the first pixel.
 
     It is None without a georeference.
@@ -140,7 +132,7 @@ def world_file(grid: SurfaceGrid) -> str | None:
     return None if grid.transform.is_identity else dumpsw(grid.transform)
 
 
-def _read(path: Path, grid: SurfaceGrid, rows: int, nodata: Sequence[float]) -> Iterator[Strip]:
+def _read(path: Path, grid: Grid, rows: int, nodata: Sequence[float]) -> Iterator[Strip]:
     with open_raster(path) as raster:
         scale, offset = raster.scales[0], raster.offsets[0]
         for top, bottom in pairwise([*range(0, grid.height, rows), grid.height]):
@@ -157,7 +149,7 @@ def _read(path: Path, grid: SurfaceGrid, rows: int, nodata: Sequence[float]) -> 
             yield np.where(valid, heights, np.float32(0)), valid
 
 
-def _pixel_size(path: Path, grid: SurfaceGrid) -> tuple[float, float]:
+def _pixel_size(path: Path, grid: Grid) -> tuple[float, float]:
     """Return the distances from row to row and from column to column, in metres."""
     step = grid.transform
     if step.is_identity or (grid.crs is not None and grid.crs.is_geographic):
@@ -170,7 +162,7 @@ def _pixel_size(path: Path, grid: SurfaceGrid) -> tuple[float, float]:
     return math.hypot(step.b, step.e) * unit, math.hypot(step.a, step.d) * unit
 
 
-def _check_same_grid(surface: Path, grid: SurfaceGrid, terrain: Path, other: SurfaceGrid) -> None:
+def _check_same_grid(surface: Path, grid: Grid, terrain: Path, other: Grid) -> None:
     """Refuse a terrain model on another grid: it would be subtracted without an error."""
     transforms = grid.transform, other.transform
     pixel = math.hypot(grid.transform.a, grid.transform.d)
@@ -184,7 +176,7 @@ def _check_same_grid(surface: Path, grid: SurfaceGrid, terrain: Path, other: Sur
         difference = f'pixels {steps[:2]} and {other_steps[:2]}'
     elif not np.allclose(corner, other_corner, rtol=0, atol=0.05 * pixel):
         difference = f'first corners at {corner} and {other_corner}'
-    elif grid[:2] != other[:2]:
+    elif (grid.width, grid.height) != (other.width, other.height):
         difference = f'sizes {grid.width}×{grid.height} and {other.width}×{other.height}'
     else:
         return

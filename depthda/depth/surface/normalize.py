@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 import os
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +13,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rasterio.errors import NotGeoreferencedWarning
-
 from depthda.depth.jobs import Job, check_is_folder, list_jobs
 from depthda.depth.surface.folder import SurfaceFolder
 from depthda.depth.surface.model import Surface
@@ -23,7 +20,7 @@ from depthda.depth.surface.percentiles import coarse_bins, count_coarse, count_f
 from depthda.depth.surface.write import Range, Recipe, write_map
 from depthda.errors import UserError, check_count, check_range, many
 from depthda.io.lock import own_folder
-from depthda.io.rasters import limited_cache
+from depthda.io.rasters import georeference_is_optional, limited_cache
 
 Progress = Callable[[str, int, int], None]
 
@@ -155,9 +152,7 @@ def map_surfaces(
     check_is_folder(out)
     percentiles = None if settings.value_range else settings.percentiles
     folder = SurfaceFolder(out, settings.described(), percentiles)
-    # Silence the warning here, not in the threads: all threads share the filters.
-    with warnings.catch_warnings(), limited_cache(), own_folder(out):
-        warnings.simplefilter('ignore', NotGeoreferencedWarning)
+    with georeference_is_optional(), limited_cache(), own_folder(out):
         folder.open()
         with folder.abandoned_on_failure():
             in_threads = partial(_in_threads, workers, progress)

@@ -36,9 +36,10 @@ def combined_range(spans: dict[File, Span]) -> Range:
 def height_spans(
     rasters: Sequence[File], limits: Range | None, option: str, pool, progress: Callable, report
 ) -> dict[File, Span]:
-    """Read the span of each raster that has at least one height value.
+    """Return the lowest and highest height of each raster; rasters of only no-data are left out.
 
-    The ``limits`` that the user set with ``option`` are checked against all heights.
+    If the user has set ``limits`` with ``option``, it is an error if all heights are below or above
+    them, and a warning is reported if most heights are outside.
     """
     work = partial(height_span, option=option, limits=limits)
     results = each_done(work, rasters, pool, partial(progress, 'heights'))

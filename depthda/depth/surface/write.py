@@ -10,10 +10,11 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from depthda.depth.maps import normalize_heights, to_codes
-from depthda.depth.surface.model import Relief, Surface, SurfaceGrid, world_file
+from depthda.depth.surface.model import Relief, Surface, world_file
 from depthda.depth.surface.no_data import suspect_height
 from depthda.depth.surface.percentiles import count_coarse
 from depthda.io.files import atomic_path
+from depthda.io.grids import Grid
 from depthda.io.png import png_strips
 
 Range = tuple[float, float]
@@ -32,7 +33,7 @@ class Recipe:
 
 
 def write_map(
-    surface: Surface, grid: SurfaceGrid, identity: Mapping[str, object], path: Path, recipe: Recipe
+    surface: Surface, grid: Grid, identity: Mapping[str, object], path: Path, recipe: Recipe
 ) -> None:
     """Write the map and, for a georeferenced surface model, the world file (.pgw) next to it."""
     tally = Tally(recipe.value_range)

@@ -7,7 +7,6 @@ import pytest
 import tifffile
 from PIL import Image
 from refusals import refusal
-from tiny_depth_anything import save_tiny
 
 from depthda.depth.monocular.estimate import DepthSettings, estimate_depth
 from depthda.depth.monocular.estimator import DepthEstimator
@@ -15,11 +14,6 @@ from depthda.depth.monocular.folder import MANIFEST
 from depthda.depth.monocular.images import OpticalReader
 from depthda.depth.monocular.jobs import find_jobs
 from depthda.errors import UserError
-
-
-@pytest.fixture(scope='module')
-def estimator(tmp_path_factory):
-    return DepthEstimator.load(str(save_tiny(tmp_path_factory.mktemp('tiny'))))
 
 
 @pytest.fixture

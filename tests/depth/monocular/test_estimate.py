@@ -7,27 +7,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import rasterio
 from PIL import Image
-from tiny_depth_anything import save_tiny
+from tiny_rasters import write_raster
 
 from depthda.depth.monocular.estimate import DepthSettings, estimate_depth
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.depth.monocular.folder import MANIFEST
 from depthda.depth.monocular.images import OpticalReader
 from depthda.depth.monocular.jobs import find_jobs
-from depthda.depth.monocular.pipeline import Pipeline, Plan
+from depthda.depth.monocular.pipeline import Pipeline
 from depthda.errors import UserError
 from depthda.io.lock import locked
 from depthda.processes import Shard
 
 SIZES = [(70, 70), (50, 90), (90, 50), (70, 70), (100, 180), (70, 70), (150, 160), (70, 70)]
 MODEL = {'model': 'tiny', 'revision': None, 'licence': 'none'}
-
-
-@pytest.fixture(scope='module')
-def estimator(tmp_path_factory):
-    return DepthEstimator.load(str(save_tiny(tmp_path_factory.mktemp('tiny'))))
 
 
 @pytest.fixture(scope='module')
@@ -163,18 +157,15 @@ def test_processes_share_the_images(clean, estimator, images, tmp_path, monkeypa
     assert contents(tmp_path) == expected
 
 
-def plan(images, out, todo=None):
-    jobs = find_jobs([str(images)], str(out), 'm')
-    sizes = dict(zip(jobs, OpticalReader().sizes([job.source for job in jobs]), strict=True))
-    chosen = set(jobs) if todo is None else {job for job in jobs if job.map.name in todo}
-    return Plan(jobs, chosen, sizes, {}, {})
-
-
 def test_a_batch_has_one_network_size_and_is_repeated_where_it_goes_through_together(
     estimator, images, tmp_path, monkeypatch
 ):
+    jobs = find_jobs([str(images)], str(tmp_path), 'm')
+    sizes = dict(zip(jobs, OpticalReader().sizes([job.source for job in jobs]), strict=True))
+
     def names(todo=None):
-        pipeline = Pipeline(estimator, OpticalReader(), plan(images, tmp_path, todo), 3, 1)
+        chosen = {job for job in jobs if todo is None or job.map.name in todo}
+        pipeline = Pipeline(estimator, OpticalReader(), 3, 1, jobs, chosen, sizes, {}, {})
         return [[job.map.stem for job in batch] for batch in pipeline.batches()]
 
     # Images of 70² and 150×160 both have the network size 70².
@@ -223,17 +214,13 @@ def test_memory_holds_one_batch_ahead_one_in_the_network_and_one_to_write(
 
 
 def test_pixels_without_data_have_no_depth(estimator, tmp_path):
-    folder = tmp_path / 'in'
-    folder.mkdir()
-    pixels = np.random.default_rng(0).integers(1, 256, (3, 80, 100), np.uint8)
-    pixels[:, 10:30, 20:60] = 0
-    shape = dict(height=80, width=100, count=3, dtype='uint8', nodata=0)
-    with rasterio.open(folder / 'x.tif', 'w', driver='GTiff', **shape) as raster:
-        raster.write(pixels)
+    pixels = np.random.default_rng(0).integers(1, 256, (80, 100, 3), np.uint8)
+    pixels[10:30, 20:60] = 0
+    write_raster(tmp_path / 'in/x.tif', pixels, nodata=0)
     for mode in ('whole', 'tiled'):
-        run(estimator, folder, tmp_path / mode, DepthSettings(mode))
+        run(estimator, tmp_path / 'in', tmp_path / mode, DepthSettings(mode))
         codes = np.asarray(Image.open(tmp_path / mode / 'x.png'))
-        np.testing.assert_array_equal(codes == 0, (pixels == 0).all(0))
+        np.testing.assert_array_equal(codes == 0, (pixels == 0).all(2))
         assert codes.max() == 65535 and codes[codes > 0].min() == 1
 
 

@@ -19,16 +19,6 @@ from depthda.errors import UserError
 SIDE = 70  # network size of the tiny network
 
 
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    return save_tiny(tmp_path_factory.mktemp('tiny'))
-
-
-@pytest.fixture(scope='module')
-def tiny(folder):
-    return DepthEstimator.load(str(folder))
-
-
 @pytest.fixture
 def workers():
     with ThreadPoolExecutor(2) as pool:
@@ -47,7 +37,7 @@ def noise(height, width, seed=0):
 
 
 @pytest.mark.parametrize('size', [(70, 70), (96, 96), (60, 100), (140, 90)])
-def test_whole_images_have_the_depth_of_the_transformers_pipeline(folder, tiny, size):
+def test_whole_images_have_the_depth_of_the_transformers_pipeline(folder, estimator, size):
     image = noise(*size)
     processor = AutoImageProcessor.from_pretrained(str(folder), backend='pil')
     network = pipeline(
@@ -55,7 +45,7 @@ def test_whole_images_have_the_depth_of_the_transformers_pipeline(folder, tiny, 
     )
     reference = network(Image.fromarray(image))
     expected = reference['predicted_depth'].numpy()
-    (depth,) = tiny.whole([tiny.preprocessing(image)], [size])
+    (depth,) = estimator.whole([estimator.preprocessing(image)], [size])
     assert depth.shape == size and expected.std() > 0.1
     assert spearmanr(depth.ravel(), expected.ravel()).statistic > 0.9999
     np.testing.assert_allclose(depth, expected, atol=1e-5)
@@ -65,37 +55,37 @@ def test_whole_images_have_the_depth_of_the_transformers_pipeline(folder, tiny, 
     assert np.abs(scaled - picture).max() < 1.01
 
 
-def test_other_images_of_a_batch_change_no_bit_on_the_cpu(tiny):
-    images = [tiny.preprocessing(noise(70, 70, seed)) for seed in range(5)]
+def test_other_images_of_a_batch_change_no_bit_on_the_cpu(estimator):
+    images = [estimator.preprocessing(noise(70, 70, seed)) for seed in range(5)]
     sizes = [(70, 70)] * 5
-    together = tiny.whole(images, sizes)
-    alone = [tiny.whole([image], [(70, 70)])[0] for image in images]
+    together = estimator.whole(images, sizes)
+    alone = [estimator.whole([image], [(70, 70)])[0] for image in images]
     for a, b in zip(together, alone, strict=True):
         np.testing.assert_array_equal(a, b)
     # The test can fail: a true batch has other bits.
     with torch.inference_mode():
-        batch = tiny.model(torch.stack(images)).predicted_depth.numpy()
+        batch = estimator.model(torch.stack(images)).predicted_depth.numpy()
     assert any((a != b).any() for a, b in zip(batch, alone, strict=True))
     np.testing.assert_allclose(batch, alone, atol=1e-4)
 
 
-def test_bfloat16_does_not_leave_steps_in_the_depth(folder, tiny):
-    image = tiny.preprocessing(noise(70, 70))
-    (exact,) = tiny.whole([image], [(70, 70)])
+def test_bfloat16_does_not_leave_steps_in_the_depth(folder, estimator):
+    image = estimator.preprocessing(noise(70, 70))
+    (exact,) = estimator.whole([image], [(70, 70)])
     (rounded,) = DepthEstimator.load(str(folder), bf16=True).whole([image], [(70, 70)])
     assert 0 < np.abs(rounded - exact).max() < 0.2 * np.ptp(exact)
     # As many levels as pixels, except those that the last activation set to 0.
     assert len(np.unique(rounded)) > 0.95 * (rounded > 0).sum() > 1000
     with torch.inference_mode(), torch.autocast('cpu', torch.bfloat16):
-        plain = tiny.model(image[None]).predicted_depth
+        plain = estimator.model(image[None]).predicted_depth
     assert len(plain.unique()) < 0.6 * (plain > 0).sum()  # with the head in bfloat16
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
-def test_the_gpu_returns_the_depth_of_the_cpu(folder, tiny):
-    images = [tiny.preprocessing(noise(70, 70, seed)) for seed in range(5)]
+def test_the_gpu_returns_the_depth_of_the_cpu(folder, estimator):
+    images = [estimator.preprocessing(noise(70, 70, seed)) for seed in range(5)]
     sizes = [(70, 70)] * 5
-    exact = np.stack(tiny.whole(images, sizes))
+    exact = np.stack(estimator.whole(images, sizes))
     for bf16, error in ((False, 0.01), (True, 0.2)):
         gpu = DepthEstimator.load(str(folder), 'cuda', bf16)
         depth = np.stack(gpu.whole(images, sizes))
@@ -218,19 +208,19 @@ def test_pixels_without_data_do_not_affect_the_others(monkeypatch, workers):
     assert np.corrcoef(misled[valid], field[valid])[0, 1] < 0.9
 
 
-def test_the_batch_size_of_tiles_changes_nothing(tiny, workers):
+def test_the_batch_size_of_tiles_changes_nothing(estimator, workers):
     image = noise(150, 220)
     grid = TileGrid(150, 220, SIDE, 18)
-    first, second = (tiny.tiled(image, grid, batch, workers) for batch in (1, 7))
+    first, second = (estimator.tiled(image, grid, batch, workers) for batch in (1, 7))
     np.testing.assert_array_equal(first, second)
 
 
-def test_tiles_larger_than_the_network_size_are_shrunk(tiny, workers):
+def test_tiles_larger_than_the_network_size_are_shrunk(estimator, workers):
     # Each tile is halved, so structure of two pixels is lost, and larger structure stays.
     image = noise(280, 280).repeat(2, 0).repeat(2, 1)[:280, :280]
     halved = np.asarray(Image.fromarray(image).resize((140, 140), Image.BICUBIC))
-    large = tiny.tiled(image, TileGrid(280, 280, 2 * SIDE, 36), 4, workers)
-    small = tiny.tiled(halved, TileGrid(140, 140, SIDE, 18), 4, workers)
+    large = estimator.tiled(image, TileGrid(280, 280, 2 * SIDE, 36), 4, workers)
+    small = estimator.tiled(halved, TileGrid(140, 140, SIDE, 18), 4, workers)
     shrunk = np.asarray(Image.fromarray(large).resize((140, 140), Image.BOX))
     assert np.corrcoef(shrunk.ravel(), small.ravel())[0, 1] > 0.95
 

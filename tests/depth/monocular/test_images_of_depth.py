@@ -1,9 +1,9 @@
 import cv2
 import numpy as np
 import pytest
-import rasterio
 from PIL import Image
 from refusals import refusal
+from tiny_rasters import write_raster
 
 from depthda.depth.monocular.images import OpticalReader
 from depthda.errors import UserError
@@ -13,17 +13,10 @@ def pixels(bands=3, dtype=np.uint8, top=256, seed=0):
     return np.random.default_rng(seed).integers(0, top, (20, 30, bands)).astype(dtype)
 
 
-def write_tiff(path, values, nodata=None):
-    height, width, bands = values.shape
-    shape = dict(height=height, width=width, count=bands, dtype=values.dtype)
-    with rasterio.open(path, 'w', driver='GTiff', nodata=nodata, **shape) as raster:
-        raster.write(values.transpose(2, 0, 1))
-
-
 def test_three_bands_are_read_as_rgb_from_every_format(tmp_path):
     image = pixels()
     Image.fromarray(image).save(tmp_path / 'a.png')
-    write_tiff(tmp_path / 'a.tif', image)
+    write_raster(tmp_path / 'a.tif', image)
     Image.fromarray(image).save(tmp_path / 'a.jpg', quality=95)
     reader = OpticalReader()
     for name in ('a.png', 'a.tif'):
@@ -51,10 +44,7 @@ def test_one_band_counts_three_times_and_a_palette_as_its_colours(tmp_path):
 @pytest.mark.parametrize('name', ['a.png', 'a.tif'])
 def test_four_bands_need_a_choice(tmp_path, name):
     image = pixels(4)
-    if name == 'a.png':
-        Image.fromarray(image, 'RGBA').save(tmp_path / name)
-    else:
-        write_tiff(tmp_path / name, image)
+    write_raster(tmp_path / name, image)
     for check in (OpticalReader().read, lambda path: OpticalReader().sizes([path])):
         with pytest.raises(UserError, match='has 4 bands, .* with --bands 1 2 3'):
             check(tmp_path / name)
@@ -67,10 +57,7 @@ def test_four_bands_need_a_choice(tmp_path, name):
 @pytest.mark.parametrize('name', ['a.png', 'a.tif'])
 def test_sixteen_bits_need_a_range(tmp_path, name):
     image = pixels(dtype=np.uint16, top=4000)
-    if name == 'a.png':
-        cv2.imwrite(str(tmp_path / name), image[..., ::-1])
-    else:
-        write_tiff(tmp_path / name, image)
+    write_raster(tmp_path / name, image)
     with pytest.raises(UserError, match='uint16, .* --value-range LOW HIGH'):
         OpticalReader().read(tmp_path / name)
     read, _ = OpticalReader(value_range=(1000, 3000)).read(tmp_path / name)
@@ -82,14 +69,14 @@ def test_pixels_without_data_are_marked(tmp_path):
     image = pixels().clip(1)
     image[3:6, 4:9] = 0
     image[0, 0, 0] = 0  # the other bands still have data
-    write_tiff(tmp_path / 'a.tif', image, nodata=0)
+    write_raster(tmp_path / 'a.tif', image, nodata=0)
     _, valid = OpticalReader().read(tmp_path / 'a.tif')
     expected = np.ones((20, 30), bool)
     expected[3:6, 4:9] = False
     np.testing.assert_array_equal(valid, expected)
     floats = pixels().astype(np.float32)
     floats[7, 8, 1] = np.nan
-    write_tiff(tmp_path / 'b.tif', floats)
+    write_raster(tmp_path / 'b.tif', floats)
     read, valid = OpticalReader(value_range=(0, 255)).read(tmp_path / 'b.tif')
     assert np.argwhere(~valid).tolist() == [[7, 8]] and read[7, 8, 1] == 0
 

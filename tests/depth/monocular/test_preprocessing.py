@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from tiny_depth_anything import save_tiny
 from transformers import AutoImageProcessor
 
 from depthda.depth.monocular.preprocessing import load_preprocessing
@@ -14,11 +13,6 @@ from depthda.errors import UserError
 
 def image(height, width, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-
-
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    return save_tiny(tmp_path_factory.mktemp('tiny'))
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,11 @@
 import shutil
-import warnings
 
 import numpy as np
 import pytest
 import rasterio
 import tifffile
 from affine import Affine
-from rasterio.errors import NotGeoreferencedWarning
+from tiny_rasters import write_raster
 from tiny_surface import PLACE, hills, write_surface
 
 from depthda.depth.surface import model as module
@@ -14,12 +13,7 @@ from depthda.depth.surface.ground import ground_below
 from depthda.depth.surface.model import Surface, read_grid, world_file
 from depthda.errors import UserError
 
-
-@pytest.fixture(autouse=True)
-def without_georeference_warnings():
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore', NotGeoreferencedWarning)
-        yield
+pytestmark = pytest.mark.filterwarnings('ignore::rasterio.errors.NotGeoreferencedWarning')
 
 
 def all_rows(surface):
@@ -165,20 +159,17 @@ def test_a_window_without_meaning_is_refused(tmp_path):
 
 
 def test_files_that_are_not_surface_models_are_refused(tmp_path):
-    with rasterio.open(
-        tmp_path / 'rgb.tif', 'w', driver='GTiff', width=3, height=3, count=3, dtype='uint8'
-    ) as raster:
-        raster.write(np.zeros((3, 3, 3), np.uint8))
-    with pytest.raises(UserError, match='rgb.tif has 3 bands of uint8'):
-        read_grid(tmp_path / 'rgb.tif')
-    wave = write_surface(tmp_path / 'wave.tif', np.zeros((3, 3), np.complex64))
-    with pytest.raises(UserError, match='wave.tif has 1 band of complex64'):
-        read_grid(wave)
-    tifffile.imwrite(
-        tmp_path / 'pages.tif', np.stack([hills(0), hills(1)]), photometric='minisblack'
-    )
-    with pytest.raises(UserError, match='pages.tif is a TIFF with 2 pages'):
-        read_grid(tmp_path / 'pages.tif')
+    write_surface(tmp_path / 'rgb.tif', np.zeros((3, 3, 3), np.uint8))
+    write_surface(tmp_path / 'wave.tif', np.zeros((3, 3), np.complex64))
+    pages = np.stack([hills(0), hills(1)])
+    tifffile.imwrite(tmp_path / 'pages.tif', pages, photometric='minisblack')
+    for name, message in (
+        ('rgb.tif', 'rgb.tif has 3 bands of uint8'),
+        ('wave.tif', 'wave.tif has 1 band of complex64'),
+        ('pages.tif', 'pages.tif is a TIFF with 2 pages'),
+    ):
+        with pytest.raises(UserError, match=message):
+            read_grid(tmp_path / name)
     path = write_surface(tmp_path / 'cut.tif', hills(0))
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(UserError, match='cut.tif cannot be read'):
@@ -203,10 +194,7 @@ def test_the_identity_is_the_content_of_all_files_of_a_raster(tmp_path):
 def test_a_world_file_puts_the_map_where_the_surface_model_is(tmp_path, transform):
     grid = read_grid(write_surface(tmp_path / 'x.tif', hills(0), transform))
     (tmp_path / 'm.pgw').write_text(world_file(grid))
-    with rasterio.open(
-        tmp_path / 'm.png', 'w', driver='PNG', width=50, height=40, count=1, dtype='uint16'
-    ) as picture:
-        picture.write(np.zeros((40, 50), np.uint16), 1)
+    write_raster(tmp_path / 'm.png', np.zeros((40, 50), np.uint16))
     with rasterio.open(tmp_path / 'm.png') as picture:
         assert picture.transform.almost_equals(transform, 1e-9)
     assert world_file(read_grid(write_surface(tmp_path / 'y.tif', hills(0), None))) is None

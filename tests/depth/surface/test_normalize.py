@@ -220,18 +220,7 @@ def test_other_settings_are_refused(source, tmp_path, settings, message):
     assert contents(tmp_path / 'out') == before
 
 
-def test_folders_without_a_valid_manifest_are_refused(source, tmp_path):
-    (tmp_path / 'images').mkdir()
-    cv2.imwrite(str(tmp_path / 'images/4.png'), np.zeros((3, 3), np.uint8))
-    with pytest.raises(UserError, match=r'contains other files \(4.png\)'):
-        run(source, tmp_path / 'images')
-    for content, message in (
-        ('{"settings"', 'cannot be read as JSON .*: choose another folder with --out'),
-        ('{"dataset": "potsdam"}', 'is not a manifest of maps of surface models'),
-    ):
-        (tmp_path / 'images' / MANIFEST).write_text(content)
-        with pytest.raises(UserError, match=f'{MANIFEST} {message}'):
-            run(source, tmp_path / 'images')
+def test_a_file_and_a_folder_in_use_are_refused(source, tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(UserError, match='file is a file'):
         run(source, tmp_path / 'file/out')

@@ -54,17 +54,6 @@ def test_terrain_models_are_found_by_stem(tree):
         find_surfaces([str(tree)], OUT, terrain)
 
 
-def test_two_of_one_stem_are_refused(tree):
-    (tree / 'dsm/a/1.tif').touch()
-    with pytest.raises(UserError, match=r'1.tif and .*1.tiff would both write /out/a/1.png'):
-        find_surfaces([str(tree / 'dsm')], OUT, None)
-    (tree / 'dsm/a/1.tif').unlink()
-    (tree / 'other/b').mkdir(parents=True)
-    (tree / 'other/b/2.tif').touch()
-    with pytest.raises(UserError, match='would both write /out/b/2.png'):
-        find_surfaces([str(tree / 'other'), str(tree / 'dsm/'), str(tree / 'dsm')], OUT, None)
-
-
 def test_maps_among_the_surface_models_are_refused(tree):
     for path, out in [('dsm', 'dsm'), ('dsm', 'dsm/maps'), ('dsm/b/2.tif', 'dsm/b')]:
         with pytest.raises(UserError, match='is among the surface models in'):
@@ -80,9 +69,3 @@ def test_other_files_are_refused(tree):
     with pytest.raises(UserError, match='.hidden/none contains no surface model'):
         (tree / 'dsm/.hidden/none').mkdir()
         find_surfaces([str(tree / 'dsm/.hidden/none')], OUT, None)
-
-
-def test_links_in_a_circle_are_followed_once(tree):
-    before = [job.name for job in find_surfaces([str(tree / 'dsm')], OUT, None)]
-    (tree / 'dsm/a/back').symlink_to(tree / 'dsm')
-    assert [job.name for job in find_surfaces([str(tree / 'dsm')], OUT, None)] == before

@@ -51,10 +51,7 @@ def test_every_line(report, fill):
     [
         ({'0': np.full((3, 4), 7, np.float32)}, '1 of 1 maps (0)'),
         # Metres and millimetres.
-        (
-            {'m': hills(0), 'mm': hills(1) * 1000},
-            '1 of 2 maps (m)',
-        ),
+        ({'m': hills(0), 'mm': hills(1) * 1000}, '1 of 2 maps (m)'),
     ],
 )
 def test_many_flat_maps_are_a_warning(report, surfaces, flat):

@@ -100,7 +100,10 @@ def test_a_map_without_relief_is_marked(tmp_path):
         (-9999, 0.7, True),  # most of the map, so the median does not help
         (-1000, 0.1, True),
         (0, 0.1, True),  # 0 where all else is at 500
+        # Limits of float32 in several roundings.
         (3.4028234663852886e38, 0.1, True),
+        (3.4e38, 0.1, True),
+        (-3.4e38, 0.1, True),
         (450, 0.1, False),  # a quarry
         (600, 0.01, False),  # a tower
     ],
