@@ -1,5 +1,5 @@
-# The further methods that adapt to target images on three synthetic worlds, Urban -> Rural, and where
-# the domains differ in appearance alone: a check of mechanisms, not evidence about LoveDA.
+# The further methods that adapt to target images on three synthetic worlds, Urban -> Rural, and
+# where the domains differ in appearance alone: a check of mechanisms, not evidence about LoveDA.
 # synthetic-adaptation-parts.py has AdaptSegNet, CBST, DAFormer and MIC.
 from _base_.synthetic import ON_BOTH_DOMAINS, SAMPLE, SEEDS, WORLDS, row
 

@@ -24,6 +24,7 @@ class ExportedModel:
     classes: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
     bands: int
+    band_order: list[int]
     dtype: str
     statistics: tuple[list[float], list[float]]
     architecture: str
@@ -32,6 +33,10 @@ class ExportedModel:
     window: tuple[int, int]
     device: torch.device
     about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> int:
+        return sum(value.numel() for value in self.program.parameters())
 
     @torch.inference_mode()
     def logits(self, images: list[Tensor], amp: bool = False) -> Tensor:
@@ -60,6 +65,7 @@ def load_program(path: str | Path, device: str = 'cpu') -> ExportedModel:
         tuple(facts['classes']),
         tuple(tuple(colour) for colour in facts['palette']),
         facts['bands'],
+        facts['band_order'],
         facts['dtype'],
         tuple(facts['statistics']),
         facts['architecture'],

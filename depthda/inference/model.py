@@ -22,6 +22,8 @@ class LandCoverModel(Protocol):
     # ``experiment``, ``gsd`` (pixel size in metres).
     about: Mapping[str, Any]
     bands: int  # number of optical bands
+    band_order: list[int]  # bands of a file, counted from 1, in the order of the network's channels
+    parameters: int  # number of its parameters
     dtype: str  # type of the image values that it was trained on
     # Means and standard deviations that it expects: of red, green and blue first, of depth last.
     statistics: tuple[list[float], list[float]]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from depthda.datasets.transforms.load_multiband_image import swapped_bands
 from depthda.errors import many
 from depthda.inference.bundle import WEIGHTS, dataset_text
 from depthda.inference.model import LandCoverModel
@@ -48,7 +47,7 @@ def model_item(
         'mlm:architecture': model.architecture,
         'mlm:tasks': _TASKS,
         'mlm:framework': 'PyTorch',
-        'mlm:total_parameters': sum(value.numel() for value in model.network.parameters()),
+        'mlm:total_parameters': model.parameters,
         'mlm:input': [_input(model, settings.window)],
         'mlm:output': [_output(model, settings.window)],
         'mlm:hyperparameters': {key: value for key, value in facts.items() if value is not None},
@@ -85,10 +84,7 @@ def band_names(model: LandCoverModel) -> list[str]:
     Bands are numbered as in an image file. Its first three bands are red, green and blue, or the
     bands that replaced them in the training images. Depth comes last.
     """
-    order = range(model.bands)
-    if not model.network.data_preprocessor._channel_conversion:
-        order = swapped_bands(model.bands)
-    return [f'band_{number + 1}' for number in order] + ['depth'] * model.needs_depth
+    return [f'band_{number}' for number in model.band_order] + ['depth'] * model.needs_depth
 
 
 def class_objects(

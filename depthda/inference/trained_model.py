@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from depthda.checkpoints.fit import check_finite, complete_weights
 from depthda.checkpoints.loading import file_hash, load_checkpoint_file
+from depthda.datasets.transforms.load_multiband_image import swapped_bands
 from depthda.engine.overrides import runtime_dicts, segmentor_config
 from depthda.errors import UserError
 from depthda.models.segmentors.depthseg import DepthSeg
@@ -34,6 +35,16 @@ class TrainedModel:
     @property
     def bands(self) -> int:
         return self.network.data_preprocessor.mean.numel()
+
+    @property
+    def band_order(self) -> list[int]:
+        converts = self.network.data_preprocessor._channel_conversion
+        order = range(self.bands) if converts else swapped_bands(self.bands)
+        return [band + 1 for band in order]
+
+    @property
+    def parameters(self) -> int:
+        return sum(value.numel() for value in self.network.parameters())
 
     @property
     def dtype(self) -> str:

@@ -13,6 +13,7 @@ import rasterio
 import torch
 from mmengine.config import Config
 from mmengine.runner import save_checkpoint
+from stac_schemas import check_item
 from stub_model import Uncounted, stub_model, write_scene
 
 from depthda.commands import export as export_command
@@ -23,6 +24,7 @@ from depthda.inference.map_options import MapOptions
 from depthda.inference.model import load_model
 from depthda.inference.predict import predict_map
 from depthda.inference.predict_scene import Settings
+from depthda.inference.stac_model import model_item
 from depthda.inference.trained_model import TrainedModel, build_network, whole_strides
 
 ROOT = Path(__file__).parents[2]
@@ -88,6 +90,25 @@ def test_a_program_predicts_what_its_model_predicts(folder):
         assert getattr(program, key) == getattr(model, key), key
     assert program.needs_depth and program.depth_source == 'dsm'
     assert program.about == {**model.about, 'file': 'model.pt2', 'gsd': 0.3}
+
+
+def test_a_program_is_described_like_its_model(folder, tmp_path):
+    network, program = (
+        model_item(
+            load_model(folder / name), str(folder / name), tmp_path / 'm.json', Settings(64, 32), ''
+        )
+        for name in ('model.pth', 'model.pt2')
+    )
+    for item in (network, program):
+        check_item(
+            item | dict(properties=item['properties'] | dict(datetime='2021-06-03T00:00:00Z'))
+        )
+    # A program reads the channels as the file is loaded, and swaps them itself.
+    bands = [item['properties']['mlm:input'][0]['bands'] for item in (network, program)]
+    assert bands == [[f'band_{i}' for i in order] + ['depth'] for order in ((1, 2, 3), (3, 2, 1))]
+    counts = [item['properties']['mlm:total_parameters'] for item in (network, program)]
+    assert counts[0] == counts[1] > 1000
+    assert program['assets']['model']['mlm:artifact_type'] == 'torch.export.save'
 
 
 def test_depthseg_is_exported_without_its_depth_map_for_all_grids_of_patches():
