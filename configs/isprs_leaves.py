@@ -10,9 +10,7 @@ TRANSLATE = 'First translate the training images (configs/drdg/README.md).'
 # What a config adds to its bases if its model reads the surface model.
 DSM = """\
 model = dict({}=dict(num_classes=6){}, auxiliary_head=dict(num_classes=6))
-train_dataloader = dict(
-    batch_size=4, dataset=dict(depth='dsm', pipeline=_base_.dsm_train_pipeline)
-)
+train_dataloader = dict(batch_size=4, dataset=dict(depth='dsm', pipeline=_base_.dsm_train_pipeline))
 test_pipeline = {{{{_base_.dsm_test_pipeline}}}}
 tta_pipeline = {{{{_base_.dsm_tta_pipeline}}}}
 tested = dict(dataset=dict(depth='dsm', pipeline={{{{_base_.dsm_test_pipeline}}}}))

@@ -9,9 +9,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 model = dict(decode_head=dict(num_classes=6), auxiliary_head=dict(num_classes=6))
-train_dataloader = dict(
-    batch_size=4, dataset=dict(depth='dsm', pipeline=_base_.dsm_train_pipeline)
-)
+train_dataloader = dict(batch_size=4, dataset=dict(depth='dsm', pipeline=_base_.dsm_train_pipeline))
 test_pipeline = {{_base_.dsm_test_pipeline}}
 tta_pipeline = {{_base_.dsm_tta_pipeline}}
 tested = dict(dataset=dict(depth='dsm', pipeline={{_base_.dsm_test_pipeline}}))

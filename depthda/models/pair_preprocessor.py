@@ -12,8 +12,8 @@ class PairPreprocessor(BaseDataPreprocessor):
     """Apply an ordinary preprocessor to the source images and another to the target images.
 
     A batch of ``DomainPairDataset`` has ``inputs`` and ``data_samples``, two dicts with the keys
-    ``source`` and ``target``; one of the keys may be absent. Translated source images, under the key
-    ``translated``, are prepared as source images. The result has the same keys.
+    ``source`` and ``target``; one of the keys may be absent. Translated source images, under the
+    key ``translated``, are prepared as source images. The result has the same keys.
 
     Args:
         source: Config of the preprocessor of source images.
