@@ -78,9 +78,9 @@ def _learned_from(
     for part in _parts(trained_on):
         yield from ({'folder': folder} for folder in part.get('styled_after', ()))
     translation = trained_on.get('translation') or {}
-    for name in ('source', 'translated'):
-        yield from _learned_from(trained_on.get(name), labelled)
+    yield from _learned_from(trained_on.get('source'), labelled)
     yield from _learned_from(trained_on.get('target'), labelled=False)
+    yield from _learned_from(trained_on.get('translated'), labelled)
     yield from _learned_from(translation.get('trained_on'), labelled=False)
 
 
