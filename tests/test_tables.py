@@ -132,7 +132,7 @@ def test_a_drdg_row_trains_translates_trains_and_tests():
             continue
         translation, tool, training, test = run.steps
         assert [*tool.tool[:3]] == ['tools/translate.py', translation.train, '{run}/translation']
-        assert [*tool.tool[3:]] == ['--out', '{run}/translated']
+        assert [*tool.tool[3:5]] == ['--out', '{run}/translated']
         training_cfg, test_cfg = (resolved_config(step) for step in (training, test))
         dataset = training_cfg.train_dataloader.dataset
         original = dataset.get('source')
@@ -143,6 +143,7 @@ def test_a_drdg_row_trains_translates_trains_and_tests():
         if run.data:  # a smoke run
             assert original is None or original.data_root == '{data}'
             continue
+        assert len(tool.tool) == 5
         assert original is None or original.data_root == 'data/potsdam'
         assert training_cfg.val_dataloader.dataset.data_root == 'data/vaihingen'
         dataset = test_cfg.test_dataloader.dataset

@@ -213,7 +213,7 @@ def test_areas_are_selected_once_for_training_and_translation():
 
 @pytest.mark.parametrize('network', ['depthda', 'depth_guided'])
 def test_models_read_the_surface_model_of_translated_potsdam(tmp_path, checkpoint, network):
-    root, name = tmp_path / 'potsdam', '2_10_0_0_128_128.png'
+    root, tile = tmp_path / 'potsdam', '2_10_0_0_128_128.png'
     codes = np.random.default_rng(1).integers(1, 65536, (128, 128), np.uint16)
     for folder, array in (
         ('images_irrg', np.zeros((128, 128, 3), np.uint8)),
@@ -221,21 +221,19 @@ def test_models_read_the_surface_model_of_translated_potsdam(tmp_path, checkpoin
         ('dsm', codes),
     ):
         (root / folder).mkdir(parents=True)
-        cv2.imwrite(str(root / folder / name), array)
-    config = tmp_path / 'tiny.py'
+        cv2.imwrite(str(root / folder / tile), array)
+    translation, translated = tmp_path / 'tiny.py', tmp_path / 'translated'
     pairs = 'datasets/potsdam2vaihingen-pairs-896x896-512x512'
     bases = [os.path.abspath(f'configs/_base_/{n}.py') for n in ('models/drdg_tiny', pairs)]
-    config.write_text(f'_base_ = {bases}\n')
+    translation.write_text(f'_base_ = {bases}\n')
     options = {'translate_dataset.data_root': str(root), '+translate_dataset.areas': ['2_10']}
-    translated = tmp_path / 'translated'
-    translate(config, checkpoint, translated, cfg_options=options | {'model.target_size': (64, 96)})
+    options['model.target_size'] = (64, 96)
+    translate(translation, checkpoint, translated, cfg_options=options)
 
-    config = (
-        f'configs/{network}/{network}_convnext-b-s_1xb4-40k_potsdam2vaihingen-translated-512x512.py'
-    )
-    cfg = load_config(config)
+    name = f'{network}_convnext-b-s_1xb4-40k_potsdam2vaihingen-translated-512x512'
+    cfg = load_config(f'configs/{network}/{name}.py')
     dataset = cfg.train_dataloader.dataset | dict(data_root=str(translated))
-    depth = read_depth(root / 'dsm' / name)
+    depth = read_depth(root / 'dsm' / tile)
     expected = cv2.resize(depth, (96, 64), interpolation=cv2.INTER_LINEAR)
     (plain,) = DATASETS.build(dataset | dict(pipeline=cfg.test_pipeline))
     np.testing.assert_allclose(plain['inputs'][3], expected, atol=2e-5)
