@@ -17,7 +17,7 @@ train_dataloader = dict(
         source_first=True,
         source={source},
         target=dict(_base_.target_images, depth=source.depth{split}),
-    ){comma}
+{translated}    ){comma}
 )
 """
 # Methods that change the network of the config of the source.
@@ -88,6 +88,7 @@ SETTINGS = Path(__file__).parent / '_base_/adaptation'
 EVERY_TILE = 'source'
 RARE_CLASSES = "dict(type='RareClassTiles', dataset=source{})"
 TINY = ', min_pixels=190, crop_pixels=95'  # for crops of 128²
+TRANSLATED = "        translated=dict(source, data_root='{}'),\n"
 CRITICS = 'optim_wrapper = dict(_delete_=True, **_base_.{})\n'
 OWN = 'depth-guided-self-training'
 TITLES = {
@@ -103,6 +104,7 @@ TITLES = {
     'pycda': 'PyCDA',
     'dca': 'DCA',
     'st-dasegnet': 'ST-DASegNet',
+    'mucss': 'A method after MUCSS, from its abstract,',
     OWN: 'Depth-guided self-training',
 }
 # Method, network, and folder and name of the source config.
@@ -120,10 +122,11 @@ LOVEDA = [
     ('dca', 'r50', 'baselines', 'pspnet_r50_1xb8-10k'),
     ('st-dasegnet', 'mit-b5', 'baselines', 'segformer_mit-b5_1xb4-40k'),
     ('st-dasegnet', 'r50', 'baselines', 'deeplabv3_r50_1xb4-40k'),
+    ('mucss', 'r50', 'baselines', 'deeplabv2_r50_1xb8-10k'),
     (OWN, 'convnext-b-s', 'depthda', 'depthda_convnext-b-s_1xb4-40k'),
     (OWN, 'mit-b5-b1', 'depthda', 'daformer_mit-b5-b1_1xb2-40k'),
 ]
-VAIHINGEN = ('daformer', 'adaptsegnet')
+VAIHINGEN = ('daformer', 'adaptsegnet', 'mucss')
 ADVERSARIAL = ('adaptsegnet', 'transnorm', 'clan', 'fada', 'fada-released-weights', 'st-dasegnet')
 RARE = ('daformer', 'mic', OWN)  # draw tiles with rare classes more often
 SAMPLE = [
@@ -138,6 +141,7 @@ SAMPLE = [
     ('pycda', 'upernet'),
     ('dca', 'upernet'),
     ('st-dasegnet', 'upernet'),
+    ('mucss', 'upernet'),
     ('daformer', 'depthda'),
     ('mic', 'depthda'),
     (OWN, 'depthda'),
@@ -173,6 +177,7 @@ def methods() -> Iterator[Leaf]:
             (f'loveda-{direction}{mark}', f'LoveDA {domains}, {protocol} protocol')
             for direction, domains in DIRECTIONS.items()
             for mark, protocol in (('', 'local'), ('-server', 'server'))
+            if method != 'mucss'
         ]
         if method in VAIHINGEN:
             places.append(('potsdam2vaihingen', 'Potsdam to Vaihingen'))
@@ -187,7 +192,8 @@ def methods() -> Iterator[Leaf]:
                 network,
             )
     for method, source in SAMPLE:
-        for direction, mark in itertools.product(DIRECTIONS, ('', '-server')):
+        marks = ('',) if method == 'mucss' else ('', '-server')
+        for direction, mark in itertools.product(DIRECTIONS, marks):
             where = f'{DIRECTIONS[direction]}, {mark[1:] or "local"} protocol'
             yield _method(
                 f'sample/{method}_{source}-tiny_{direction}{mark}',
@@ -208,6 +214,13 @@ def _method(
         batch = '    batch_size=2,\n'
         # ST-DASegNet adapts to Train, LoveDA's own baselines to Val.
         split = ", split='Train'" if '-server' in name else ''
+    make = 'Make the dataset first: python tools/make_sample.py data/sample' if tiny else ''
+    translated = ''
+    if method == 'mucss':
+        folder = f'data/sample-{name[-3:]}' if tiny else 'data/potsdam2vaihingen'
+        translated = TRANSLATED.format(folder)
+        page = f'configs/{"sample" if tiny else "drdg"}/README.md'
+        make = f'First translate the source images to {folder} ({page}).'
     direction = next((each for each in DIRECTIONS if f'loveda-{each}' in name), '')
     direction = 'tiny' if tiny else direction
     changed = SEGMENTORS.get(f'{method}_{network}')
@@ -222,10 +235,10 @@ def _method(
         batch=batch,
         comma=',' if batch else '',
         split=split,
+        translated=translated,
     )
     body += CRITICS.format(optimisers) if method in ADVERSARIAL else ''
     body += MORE.get(f'{method}_{network}-{direction}', '')
-    make = 'Make the dataset first: python tools/make_sample.py data/sample' if tiny else ''
     return leaf(name, title, [source, f'../_base_/adaptation/{path.name}'], body, make)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import adaptation_leaves
+import isprs_leaves
 import liuzhou_leaves
 import translation_leaves
 from leaf_text import DIRECTIONS, MARK, Leaf, leaf, parts
@@ -157,31 +158,6 @@ def loveda() -> Iterator[Leaf]:
             )
 
 
-def drdg() -> Iterator[Leaf]:
-    """Yield the segmentation stage of DRDG, trained on translated and on untranslated images."""
-    p2v, v2p = 'potsdam2vaihingen', 'vaihingen2potsdam'
-    swapped = 'with the areas of Vaihingen swapped: selected on 25 areas, tested on 8'
-    for name, data, title in (
-        (p2v, f'{p2v}-translated', 'Potsdam translated to Vaihingen, tested on Vaihingen'),
-        (
-            f'{p2v}-reversed',
-            f'{p2v}-translated-reversed',
-            f'Potsdam translated to Vaihingen, {swapped}',
-        ),
-        (f'source-only_{p2v}', p2v, 'untranslated Potsdam, tested on Vaihingen: the baseline'),
-        (f'source-only_{p2v}-reversed', f'{p2v}-reversed', f'untranslated Potsdam, {swapped}'),
-        (f'source-only_{v2p}', v2p, 'untranslated Vaihingen, tested on Potsdam: the baseline'),
-        (v2p, f'{v2p}-translated', 'Vaihingen translated to Potsdam, tested on Potsdam'),
-    ):
-        yield leaf(
-            f'drdg/deeplabv3_r34_{name}-512x512',
-            f'DeepLabV3 with ResNet-34 trained on {title}.',
-            parts('deeplabv3_r34', f'{data}-512x512', 'adam-deeplabv3-isprs_101e'),
-            'default_hooks = dict(checkpoint=dict(interval=291))  # every 5 epochs\n',
-            '' if 'source-only' in name else 'First translate the training images (README.md).',
-        )
-
-
 def sample() -> Iterator[Leaf]:
     """Yield tiny models on the synthetic dataset, in both directions."""
     make = 'Make the dataset first: python tools/make_sample.py data/sample'
@@ -240,7 +216,7 @@ def ablations() -> Iterator[Leaf]:
 
 def leaves() -> dict[str, str]:
     """Return the text of every generated config by its file name."""
-    families = (loveda, drdg, sample, ablations)
+    families = (loveda, sample, ablations, isprs_leaves.drdg, isprs_leaves.with_surface_model)
     families += (adaptation_leaves.baselines, adaptation_leaves.methods)
     families += (liuzhou_leaves.leaves, translation_leaves.sample, translation_leaves.isprs)
     return {f'{name}.py': text for family in families for name, text in family()}

@@ -1,4 +1,4 @@
-"""Configs of translations: those of the synthetic dataset, and CycleGAN's between ISPRS cities."""
+"""Configs of translations: of the synthetic dataset, and further ones from Potsdam to Vaihingen."""
 
 from collections.abc import Iterator
 
@@ -26,6 +26,7 @@ ISPRS = """\
 # Every five epochs. There is no validation: the last checkpoint is the result.
 default_hooks = dict(checkpoint=dict(interval=9310, save_best=None))
 """
+WITHOUT_RESIDUAL = "model = dict(generator=dict(k=0.0, resize='pre'))\n"
 CROPS = {'u2r': ('160x160-128x128', 208), 'r2u': ('128x128-160x160', 320)}
 DRDG = 'adam-rmsprop-drdg'
 LOSSES = 'rdg_cyclegan-losses'
@@ -55,7 +56,7 @@ def sample() -> Iterator[Leaf]:
 
 
 def isprs() -> Iterator[Leaf]:
-    """Yield CycleGAN, and its losses with RDG's networks, from Potsdam to Vaihingen."""
+    """Yield further translations from Potsdam to Vaihingen: CycleGAN, and variants of RDG."""
     cities = 'Potsdam IRRG -> Vaihingen IRRG'
     pairs = 'potsdam2vaihingen-pairs-896x896-512x512'
     for model, title, schedule, body in (
@@ -72,11 +73,18 @@ def isprs() -> Iterator[Leaf]:
             'adam-rmsprop-drdg_101e-potsdam',
             ISPRS + ADAM,
         ),
+        (
+            'rdg_wo-residual',
+            'RDG without its residual, and with images resized before translation; otherwise '
+            f'unchanged. It stands for the DualGAN of MUCSS: {cities}.',
+            'adam-rmsprop-drdg_101e-potsdam',
+            WITHOUT_RESIDUAL + ISPRS,
+        ),
     ):
         yield leaf(
             f'drdg/{model}_potsdam2vaihingen',
             title,
-            parts(model, pairs, schedule),
+            parts(model.removesuffix('_wo-residual'), pairs, schedule),
             body,
             'On a GPU, add --amp to the command.',
         )

@@ -261,6 +261,9 @@ def test_methods_that_adapt_see_no_target_labels_and_leave_the_source_unchanged(
     assert data[0] == data[1] != data[2] and target.labels is False
     assert {step.type for step in target.pipeline}.isdisjoint({'LoadAnnotations', 'BalancedCrop'})
     assert labelled(cfg) == plain.train_dataloader.dataset
+    if translated := cfg.train_dataloader.dataset.get('translated'):
+        assert translated.data_root not in (target.data_root, labelled(cfg).data_root)
+        assert {**translated, 'data_root': labelled(cfg).data_root} == labelled(cfg)
     method = path.name.split('_')[0]
     assert ({**segmentor(cfg)} == {**plain.model}) == ('\nsegmentor = ' not in path.read_text())
     for key in ('train_cfg', 'param_scheduler', 'val_dataloader', 'test_dataloader'):

@@ -127,14 +127,24 @@ def test_a_drdg_row_trains_translates_trains_and_tests():
     translations = {run.row.name: resolved_config(run.steps[0]).model for run in runs}
     kinds = [translations[name].type for name in ('benjdira', 'cyclegan-losses', 'rdg')]
     assert kinds == ['CycleGAN', 'DRDG', 'DRDG']
-    for run in runs:
+    for run in (*runs, *plan_runs(read(DRDG), 'out', [0], smoke=True)):
         if len(run.steps) == 2:  # trained on Potsdam itself, with or without images of Vaihingen
             continue
         translation, tool, training, test = run.steps
         assert [*tool.tool[:3]] == ['tools/translate.py', translation.train, '{run}/translation']
-        assert [*tool.tool[3:]] == ['--out', '{run}/translated']
+        assert [*tool.tool[3:5]] == ['--out', '{run}/translated']
         training_cfg, test_cfg = (resolved_config(step) for step in (training, test))
-        assert training_cfg.train_dataloader.dataset.data_root == '{run}/translated'
+        dataset = training_cfg.train_dataloader.dataset
+        original = dataset.get('source')
+        assert (original is not None) == (run.row.name == 'mucss')
+        assert dataset.get('translated', dataset).data_root == '{run}/translated'
+        reads_depth = run.row.name.startswith('depth')
+        assert bool(dataset.get('translated', dataset).depth) == reads_depth
+        if run.data:  # a smoke run
+            assert original is None or original.data_root == '{data}'
+            continue
+        assert len(tool.tool) == 5
+        assert original is None or original.data_root == 'data/potsdam'
         assert training_cfg.val_dataloader.dataset.data_root == 'data/vaihingen'
         dataset = test_cfg.test_dataloader.dataset
         assert (dataset.type, dataset.split) == ('Vaihingen', 'test')

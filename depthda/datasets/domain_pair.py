@@ -1,4 +1,4 @@
-"""Random pairs of a source and a target tile, for translation between domains."""
+"""Random pairs of a source and a target tile, for translation and adaptation between domains."""
 
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass
@@ -22,7 +22,8 @@ class DomainPairDataset:
     own seed. So a pair depends only on the seed of the run and on its position in the run. If the
     index has no seed, the tiles of the smaller dataset are used in turn.
 
-    A sample is ``dict(inputs=dict(source=…, target=…), data_samples=dict(source=…, target=…))``.
+    A sample is ``dict(inputs=dict(source=…, target=…), data_samples=dict(source=…, target=…))``,
+    with a third key ``translated`` if there is such a dataset.
     """
 
     source: InitVar[Mapping | RGBDSegDataset]  # the dataset or its config
@@ -33,13 +34,17 @@ class DomainPairDataset:
     # Use each index, with its seed, unchanged for the source, even if the target is larger. Then
     # the source samples are the same as in a training on the source alone.
     source_first: bool = False
+    # A dataset of translated source images. Its tiles are drawn at random, independently of those
+    # of the source.
+    translated: InitVar[Mapping | RGBDSegDataset | None] = None
 
-    def __post_init__(self, source: Any, target: Any) -> None:
+    def __post_init__(self, source: Any, target: Any, translated: Any) -> None:
         if self.replacement and self.source_first:
             raise UserError('DomainPairDataset: set replacement or source_first, not both.')
         self.sets: dict[str, RGBDSegDataset] = {
             name: DATASETS.build(dict(item)) if isinstance(item, Mapping) else item
-            for name, item in (('source', source), ('target', target))
+            for name, item in (('source', source), ('target', target), ('translated', translated))
+            if item is not None
         }
         # If both are equally large, max() returns the first, which is the source.
         by_size = max(self.sets, key=lambda name: len(self.sets[name]))
@@ -51,7 +56,7 @@ class DomainPairDataset:
         return self.sets['source'].metainfo
 
     def full_init(self) -> None:
-        """Initialise both datasets; mmengine calls this on every dataset that it builds."""
+        """Initialise the datasets; mmengine calls this on every dataset that it builds."""
         for dataset in self.sets.values():
             dataset.full_init()
 
@@ -70,7 +75,7 @@ class DomainPairDataset:
         return pair
 
     def get_data_info(self, idx: int) -> dict[str, dict]:
-        """Return the records of both samples of a pair."""
+        """Return the records of the samples of a pair."""
         return {
             name: dataset.get_data_info(int(self._key(name, idx)))
             for name, dataset in self.sets.items()

@@ -79,6 +79,7 @@ def _learned_from(
     translation = trained_on.get('translation') or {}
     yield from _learned_from(trained_on.get('source'), labelled)
     yield from _learned_from(trained_on.get('target'), labelled=False)
+    yield from _learned_from(trained_on.get('translated'), labelled)
     yield from _learned_from(translation.get('trained_on'), labelled=False)
 
 

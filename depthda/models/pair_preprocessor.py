@@ -12,7 +12,8 @@ class PairPreprocessor(BaseDataPreprocessor):
     """Apply an ordinary preprocessor to the source images and another to the target images.
 
     A batch of ``DomainPairDataset`` has ``inputs`` and ``data_samples``, two dicts with the keys
-    ``source`` and ``target``; one of the keys may be absent. The result has the same keys.
+    ``source`` and ``target``; one of the keys may be absent. Translated source images, under the
+    key ``translated``, are prepared as source images. The result has the same keys.
 
     Args:
         source: Config of the preprocessor of source images.
@@ -42,7 +43,7 @@ class PairPreprocessor(BaseDataPreprocessor):
         for domain, images in data['inputs'].items():
             batch = dict(inputs=images, data_samples=samples.get(domain))
             try:
-                result = getattr(self, domain)(batch, training)
+                result = (self.target if domain == 'target' else self.source)(batch, training)
             except UserError as error:
                 raise UserError(f'{domain}: {error}') from error
             for key, by_domain in pair.items():

@@ -178,6 +178,30 @@ def test_with_source_first_the_target_depends_on_the_seed_alone(make_pairs):
     assert len(set(numbers)) > 10 and set(flips) == {False, True}
 
 
+def test_translated_tiles_are_drawn_by_the_seed_alone_and_change_no_pair(make_pairs):
+    config = make_pairs(source=8, target=20) | dict(source_first=True)
+    translated = make_pairs(target=5)['target']
+    plain, dataset = DATASETS.build(config), DATASETS.build(config | dict(translated=translated))
+    assert len(dataset) == 8 and plain.sets.keys() == set(SIDES)
+    for key in islice(RunSampler(dataset, seed=2), 24):
+        pair, without = dataset[key], plain[key]
+        assert tiles_of(pair) == tiles_of(without) and 'translated' not in without['inputs']
+        assert pair['inputs']['translated'].shape == (4, 8, 8)
+
+    def drawn(index, seed):
+        key = SampleKey(index, seed)
+        number, left = dataset[key]['inputs']['translated'][:2, 0, 0].int().tolist()
+        path = dataset.get_data_info(key)['translated']['img_path']
+        assert path == dataset.sets['translated'].get_data_info(number)['img_path']
+        return number, left, tiles_of(dataset[key])[1]
+
+    for seed in range(4):
+        assert len({drawn(index, seed) for index in range(8)}) == 1
+    numbers, flips, targets = zip(*(drawn(0, seed) for seed in range(40)), strict=True)
+    assert set(numbers) == set(range(5)) and len(set(flips)) == 2
+    assert any(number != target[0] % 5 for number, target in zip(numbers, targets, strict=True))
+
+
 def test_source_first_and_replacement_exclude_each_other(make_pairs):
     config = make_pairs(source=2, target=2) | dict(source_first=True, replacement=True)
     with pytest.raises(UserError, match='replacement or source_first, not both'):

@@ -18,7 +18,7 @@ def pair_run(short_run):
 
     def overrides(method):
         rare = '' if method in EVERY_TILE else '.dataset'
-        sides = (f'source{rare}', 'target')
+        sides = (f'source{rare}', 'target', *(('translated',) if 'mucss' in method else ()))
         return options | {f'train_dataloader.dataset.{side}.data_root': root for side in sides}
 
     return overrides

@@ -52,8 +52,11 @@ def run_of(tmp_path_factory, pair_run):
             options |= {'model.pseudo.every': 3}
         if method == 'clan_upernet':
             options |= {'model.terms.0.start': 1}
-        if method in RARE_CLASSES:
+        if method in (*RARE_CLASSES, 'mucss_upernet'):
             options |= {'model.pseudo.threshold': 0.2}
+        if method == 'mucss_upernet':
+            parts = ('pseudo', 'terms.0', 'terms.1')
+            options |= {f'model.{part}.ramp': 6 for part in parts}
         folder = tmp_path_factory.mktemp(method)
         train(config, str(folder), cfg_options=options)
         return config, options, folder

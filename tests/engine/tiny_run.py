@@ -7,4 +7,4 @@ CONFIG = CONFIGS / 'depthda_tiny_u2r.py'
 # Of the configs that adapt, those without RareClassTiles.
 SNAPSHOTS = ('cbst_upernet', 'iast_upernet', 'dca_upernet')
 CRITICS = tuple(f'{n}_upernet' for n in ('adaptsegnet', 'transnorm', 'clan', 'fada', 'st-dasegnet'))
-EVERY_TILE = (*CRITICS, *SNAPSHOTS, 'pycda_upernet')
+EVERY_TILE = (*CRITICS, *SNAPSHOTS, 'pycda_upernet', 'mucss_upernet')

@@ -53,8 +53,12 @@ def test_the_images_that_a_translation_learned_from_count():
         'translation': {'trained_on': pair | {'target': described(['Rural'], split='Train')}}
     }
     assert judge(record)['target_images_seen'] == described(['Rural'], split='Train')
-    record['trained_on']['translation']['trained_on']['target'] = described(['Elsewhere'])
-    assert judge(record)['target_images_seen'] is None
+    translated = record['trained_on']
+    record['trained_on'] = pair | {'target': described(['Other']), 'translated': translated}
+    assert judge(record)['target_images_seen'] == described(['Rural'], split='Train')
+    translated['translation']['trained_on']['target'] = described(['Elsewhere'])
+    for trained_on in (record['trained_on'], translated):
+        assert judge(record | {'trained_on': trained_on})['target_images_seen'] is None
 
 
 def test_a_test_without_labels_uses_the_server_protocol():

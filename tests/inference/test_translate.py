@@ -11,7 +11,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmseg.registry import MODELS
+from mmseg.registry import DATASETS, MODELS
 from refusals import refusal
 
 from depthda.datasets.transforms.load_multiband_image import LoadMultibandImage
@@ -209,6 +209,37 @@ def test_areas_are_selected_once_for_training_and_translation():
     assert described['areas'] == ['2_10', '6_7']
     expected = cfg.translate_dataset.to_dict()
     assert {key: value for key, value in described.items() if key != 'areas'} == expected
+
+
+@pytest.mark.parametrize('network', ['depthda', 'depth_guided'])
+def test_models_read_the_surface_model_of_translated_potsdam(tmp_path, checkpoint, network):
+    root, tile = tmp_path / 'potsdam', '2_10_0_0_128_128.png'
+    codes = np.random.default_rng(1).integers(1, 65536, (128, 128), np.uint16)
+    for folder, array in (
+        ('images_irrg', np.zeros((128, 128, 3), np.uint8)),
+        ('labels', (codes % 6).astype(np.uint8)),
+        ('dsm', codes),
+    ):
+        (root / folder).mkdir(parents=True)
+        cv2.imwrite(str(root / folder / tile), array)
+    translation, translated = tmp_path / 'tiny.py', tmp_path / 'translated'
+    pairs = 'datasets/potsdam2vaihingen-pairs-896x896-512x512'
+    bases = [os.path.abspath(f'configs/_base_/{n}.py') for n in ('models/drdg_tiny', pairs)]
+    translation.write_text(f'_base_ = {bases}\n')
+    options = {'translate_dataset.data_root': str(root), '+translate_dataset.areas': ['2_10']}
+    options['model.target_size'] = (64, 96)
+    translate(translation, checkpoint, translated, cfg_options=options)
+
+    name = f'{network}_convnext-b-s_1xb4-40k_potsdam2vaihingen-translated-512x512'
+    cfg = load_config(f'configs/{network}/{name}.py')
+    dataset = cfg.train_dataloader.dataset | dict(data_root=str(translated))
+    depth = read_depth(root / 'dsm' / tile)
+    expected = cv2.resize(depth, (96, 64), interpolation=cv2.INTER_LINEAR)
+    (plain,) = DATASETS.build(dataset | dict(pipeline=cfg.test_pipeline))
+    np.testing.assert_allclose(plain['inputs'][3], expected, atol=2e-5)
+    (sample,) = DATASETS.build(dataset)  # the crop is larger, and flips keep the values
+    values = [np.sort(each['inputs'][3].numpy(), axis=None) for each in (sample, plain)]
+    np.testing.assert_array_equal(*values)
 
 
 def test_more_than_three_bands_keep_their_order(tmp_path):

@@ -1,6 +1,6 @@
 # Potsdam IRRG -> Vaihingen IRRG: train on all areas of Potsdam, select the checkpoint on DRDG's 8
-# validation areas of Vaihingen, test on the other 25. DRDG segments without depth. To use depth,
-# set depth='dsm' in each dataset and use LoadDepth(folder='dsm', image_folder='images_irrg').
+# validation areas of Vaihingen, test on the other 25. DRDG segments without depth. A model that
+# reads the surface model sets depth='dsm' in each dataset and uses the pipelines dsm_….
 _base_ = '../pipelines/loaders.py'
 source_root = 'data/potsdam'
 target_root = 'data/vaihingen'
@@ -19,6 +19,12 @@ train_pipeline = [
 ]
 test_pipeline = [_base_.load_image, _base_.no_depth, _base_.load_labels, _base_.pack]
 tta_pipeline = [_base_.load_image, _base_.no_depth, _base_.average_flips]
+# For models that read the surface model.
+load_dsm = dict(type='LoadDepth', folder='dsm', image_folder='images_irrg')
+dsm_train_pipeline, dsm_test_pipeline, dsm_tta_pipeline = (
+    [load_dsm if step == _base_.no_depth else step for step in steps]
+    for steps in (train_pipeline, test_pipeline, tta_pipeline)
+)
 unlabelled_train_pipeline = [step for step in train_pipeline if step != _base_.load_labels]
 
 train_dataloader = dict(

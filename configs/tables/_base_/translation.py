@@ -1,7 +1,15 @@
 """The steps of a table row that translates images and trains a model on the translations."""
 
 
-def chain(translation, segmentation, model=None, options=None, data='', test=None):
+def chain(
+    translation,
+    segmentation,
+    model=None,
+    options=None,
+    data='',
+    test=None,
+    images='train_dataloader.dataset',
+):
     """Return steps that train a translation, translate with it, and train and test a segmentation.
 
     Args:
@@ -10,6 +18,7 @@ def chain(translation, segmentation, model=None, options=None, data='', test=Non
         options: Config overrides for the training of the segmentation.
         data: Folder of the dataset to translate, instead of the one in the config.
         test: More fields of the last step.
+        images: Key of the dataset that reads the translated images.
     """
     model = model or {}
     words = [f'{key}={value}'.replace(' ', '') for key, value in model.items()]
@@ -22,7 +31,7 @@ def chain(translation, segmentation, model=None, options=None, data='', test=Non
         dict(
             train=segmentation,
             name='segmentation',
-            options={'train_dataloader.dataset.data_root': translated, **(options or {})},
+            options={f'{images}.data_root': translated, **(options or {})},
         ),
         dict(test=segmentation, of='segmentation', **(test or {})),
     ]

@@ -114,7 +114,7 @@ class DomainAdaptation(FilledCompletely, BaseModel):
         """Compute the losses of a pair (mode ``'loss'``), or predict with the segmentor."""
         if mode != 'loss':
             return self.segmentor(inputs, data_samples, mode=mode)
-        if not isinstance(inputs, dict) or inputs.keys() != {'source', 'target'}:
+        if not isinstance(inputs, dict) or not {'source', 'target'} <= inputs.keys():
             raise UserError(
                 'DomainAdaptation trains on pairs of source and target images: set '
                 "train_dataloader.dataset=dict(type='DomainPairDataset', source=..., target=...)."

@@ -11,6 +11,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from depthda.errors import UserError
+from depthda.models.adaptation.ramp import ramped
 
 IGNORED = 255
 
@@ -73,7 +74,7 @@ class Threshold(nn.Module):
 
     def update(self, segmentor: nn.Module, iteration: int) -> None:
         """Set the weight of this iteration."""
-        self.weight = min((iteration - self.begin) / self.ramp, 1.0) if self.ramp else 1.0
+        self.weight = ramped(iteration, self.ramp, self.begin)
 
     def forward(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
         highest, labels = probabilities.max(1)

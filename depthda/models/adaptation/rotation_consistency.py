@@ -6,6 +6,8 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from depthda.models.adaptation.ramp import ramped
+
 if TYPE_CHECKING:
     from depthda.models.adaptation.step import AdaptationStep
 
@@ -42,15 +44,11 @@ class RotationConsistency(nn.Module):
         rotated = step.segmentor.decode_head(step.segmentor.extract_feat(rotate(images, turns)))
         plain = rotate(step.target.logits['decode_head'].softmax(1), turns)
         difference = (rotated.softmax(1) - plain).square().sum(1).mean()
-        return dict(loss_rotation=self.weight * ramped(step, self.ramp) * difference)
+        weight = self.weight * ramped(step.iteration, self.ramp, step.model.warm_up)
+        return dict(loss_rotation=weight * difference)
 
 
 def rotate(images: Tensor, turns: list[int]) -> Tensor:
     """Rotate each image (N, C, H, W) by its number of quarter turns."""
     pairs = zip(images, turns, strict=True)
     return torch.stack([image.rot90(turn, (-2, -1)) for image, turn in pairs])
-
-
-def ramped(step: 'AdaptationStep', ramp: int) -> float:
-    """Return r, which rises from 0 to 1 in ``ramp`` iterations after the warm-up."""
-    return min((step.iteration - step.model.warm_up) / ramp, 1.0) if ramp else 1.0

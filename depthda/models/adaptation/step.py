@@ -39,6 +39,10 @@ class AdaptationStep:
         self.model = model
         self.source_images, self.target_images = images['source'], images['target']
         self.source_samples, self.target_samples = samples['source'], samples['target']
+        # Translated source images and their samples, if the dataset has them.
+        self.translated = (
+            (images['translated'], samples['translated']) if 'translated' in images else None
+        )
         self.iteration = iteration
         sizes = [tuple(images[side].shape[2:]) for side in ('source', 'target')]
         if sizes[0] != sizes[1]:
