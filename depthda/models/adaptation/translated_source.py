@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from depthda.errors import UserError
 from depthda.models.adaptation.ramp import ramped
-from depthda.models.adaptation.step import weighted
+from depthda.models.tensors import weighted
 
 if TYPE_CHECKING:
     from depthda.models.adaptation.step import AdaptationStep
