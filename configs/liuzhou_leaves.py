@@ -9,7 +9,7 @@ RGB = """\
 rgb = [dict(type='LoadDepth') if s.type == 'LoadDepth' else s for s in _base_.train_pipeline]
 train_dataloader = dict(batch_size=8, dataset=dict(depth=None, pipeline=rgb))
 """
-AUTHORS = ", with the authors' code"
+AUTHORS = ', with the code of the authors of this network'
 # Model, title, schedule, and what the paper reports.
 COMPARED = [
     ('deeplabv3_r50', 'DeepLabV3 with ResNet-50', 'sgd_50e', 42.97,

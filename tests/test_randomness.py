@@ -11,7 +11,7 @@ def test_derived_seeds_differ_where_sums_collide_and_are_equal_on_every_machine(
     assert derive_seed(0, 1) != derive_seed(1, 0)
     assert derive_seed(1, 12) != derive_seed(11, 2)
     seeds = {derive_seed(seed, position) for seed in range(20) for position in range(500)}
-    assert len(seeds) > 9_990  # 32 bits: a collision among 10,000 has odds of about 1 %
+    assert len(seeds) > 9_990  # 32 bits: 10,000 seeds collide with a chance of about 1 %
     # A change of this value would alter all published runs.
     assert derive_seed(0, 'sample', 0) == 2210374190
     # A key is an index, and keeps its seed when it is sent to another process.

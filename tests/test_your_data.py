@@ -58,7 +58,7 @@ def config(domains, data_file, target, classes=2):
         root = str(domains / 'data' / domain)
         text, count = re.subn(rf'(?m)^{name}_root = .*$', f'{name}_root = {root!r}', text)
         assert count == 1
-    text = text.replace("'../", "'_base_/")  # which is found by name from any folder
+    text = text.replace("'../", "'_base_/")  # bases with such names are found from any folder
     text = text.replace('crop_size = (512, 512)', 'crop_size = (64, 64)')
     (domains / 'prepared-512x512.py').write_text(text)
     shutil.copy(BASES / 'datasets/prepared-unlabelled-512x512.py', domains)

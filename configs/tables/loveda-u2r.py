@@ -28,7 +28,7 @@ rows = [
     adapted(
         'pycda',
         '12.36 38.11 20.45 57.16 18.32 41.90 32.14 32.14',
-        note='a misprint of the paper: its classes average 31.49, its mIoU is printed as 32.14',
+        note='a misprint in the paper: its classes average 31.49, but its mIoU is printed as 32.14',
     ),
     adapted('adaptsegnet', '26.89 40.53 30.65 50.09 16.97 32.51 28.25 32.27'),
     server(
@@ -51,7 +51,7 @@ rows = [
     adapted(
         'st-dasegnet-deeplabv3',
         '36.78 59.83 39.69 69.28 14.19 44.79 62.16 45.69',
-        note='a misprint of the paper: its classes average 46.67, its mIoU is printed as 45.69',
+        note='a misprint in the paper: its classes average 46.67, but its mIoU is printed as 45.69',
     ),
     adapted(
         'st-dasegnet-segformer',
@@ -63,7 +63,7 @@ rows = [
         'ST-DASegNet (SegFormer; AT+ST), second',
         'st-dasegnet-segformer',
         '36.78 59.83 43.77 73.83 19.38 49.96 67.01 50.08',
-        note=f'{TWICE}; in this one, background and building are those of its DeepLabV3 row',
+        note=f'{TWICE}; here, background and building equal those of ST-DASegNet (DeepLabV3)',
     ),
     server(
         'convnext-b',

@@ -35,8 +35,9 @@ class TileCounts:
         expected = (images, classes + 1, classes), (images,), (images,)
         if shapes != expected or self.counts.dtype != np.int64:
             raise ValueError(
-                f'counts {self.counts.dtype} {self.counts.shape}, {len(self.domains)} domains and '
-                f'{len(self.splits)} splits do not fit {images} images of {classes} classes'
+                f'{images} images of {classes} classes need int64 counts of shape {expected[0]}, '
+                f'a domain and a split each, but there are {self.counts.dtype} counts of shape '
+                f'{self.counts.shape}, {len(self.domains)} domains and {len(self.splits)} splits'
             )
 
     def __len__(self) -> int:
@@ -60,7 +61,7 @@ class TileCounts:
         return self[np.array([cell in members for cell in cells], bool)]
 
     def identities(self) -> list[tuple[str, str, str]]:
-        """Return domain, split and stem of each image, wherever the data is stored."""
+        """Return domain, split and stem of each image; the folder of the data plays no part."""
         stems = [Path(name).stem for name in self.names]
         return list(zip(self.domains.tolist(), self.splits.tolist(), stems, strict=True))
 

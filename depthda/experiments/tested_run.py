@@ -199,7 +199,7 @@ def check_same_images(one: TestedRun, other: TestedRun) -> None:
         shown = few('/'.join(filter(None, name)) for name in sorted({*first} ^ {*second}) or first)
         raise UserError(
             f'{folders} were not tested on the same images ({len(first)} and {len(second)} images; '
-            f'not in both: {shown}): test both on the same dataset.'
+            f'only in one of them: {shown}): test both on the same dataset.'
         )
     # Labels do not depend on the model, so both runs must have counted the same ones. Images of
     # two synthetic worlds have the same names, but different labels.

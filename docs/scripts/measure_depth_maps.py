@@ -44,7 +44,7 @@ def peak_memory(images: Path, model: Path, out: Path) -> float:
     return used.ru_maxrss / 1024
 
 
-def overlap(images: Path, model: Path, out: Path, workers: int) -> dict[str, float]:
+def time_steps(images: Path, model: Path, out: Path, workers: int) -> dict[str, float]:
     """Return the seconds of each step, summed over its threads, and the total time."""
     from depthda.depth.monocular.estimate import DepthSettings, estimate_depth
     from depthda.depth.monocular.estimator import DepthEstimator
@@ -87,7 +87,7 @@ def main() -> None:
             peak = peak_memory(root / f'{count}', model, root / f'out-{count}')
             print(f'{count:>5} images: peak memory {peak:,.0f} MiB', flush=True)
         for workers in (1, 2):
-            seconds = overlap(root / '1000', model, root / f'waits-{workers}', workers)
+            seconds = time_steps(root / '1000', model, root / f'waits-{workers}', workers)
             times = ', '.join(f'{step} {value:.1f} s' for step, value in seconds.items())
             print(f'workers {workers}: {times}', flush=True)
 

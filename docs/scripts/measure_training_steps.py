@@ -151,7 +151,7 @@ def timed(step) -> tuple[list[float], float]:
 
 
 def profiled(step) -> dict:
-    """Return for each step the kernel time, launches, and copies for which the CPU waits."""
+    """Return the average kernel time, launches and blocking copies of a step."""
     if DEVICE == 'cpu':
         return dict(kernel_ms=None, launches=None, waits=None)
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:

@@ -171,7 +171,7 @@ def test_amp_names_the_wrapper_and_keeps_weights_in_fp32(tmp_path, short_run):
 def test_two_runs_of_one_process_have_different_names(tmp_path, short_run, monkeypatch):
     runner = train(CONFIG, str(tmp_path), cfg_options=short_run | {'train_cfg.max_iters': 1})
     assert launch._last_name == runner.timestamp
-    # mmengine names the next by the second in which it begins.
+    # mmengine names a run after its start, in whole seconds.
     now = time.strftime('%Y%m%d_%H%M%S')
     monkeypatch.setattr(launch, '_last_name', now)
     launch._await_a_new_name()
@@ -198,12 +198,12 @@ def test_resume_in_the_config_starts_anew_in_an_empty_folder(trained, tmp_path):
     leak = {'test_dataloader.dataset.domain': 'Urban', 'test_dataloader.dataset.split': 'Train'}
     train(CONFIG, str(tmp_path), cfg_options=options | leak)
     assert equal(weights(folder / 'iter_2.pth'), weights(tmp_path / 'iter_2.pth'))
-    # The log has what the user should know.
+    # The log contains both warnings.
     log = next(tmp_path.glob('2*/*.log')).read_text()
     assert 'nothing to resume' in log and 'test images are also training images' in log
 
 
-def test_resume_continues_the_last_run_and_keeps_a_config_that_repeats_it(trained, tmp_path):
+def test_resume_continues_the_last_run_and_saves_a_config_without_a_start(trained, tmp_path):
     folder, options = trained
     for name in ('iter_4.pth', 'iter_2.pth'):
         os.link(folder / name, tmp_path / name)

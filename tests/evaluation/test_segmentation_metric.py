@@ -110,7 +110,7 @@ def test_the_report_is_json_with_null_for_undefined_scores():
     assert logged == dict.fromkeys((*means, 'IoU.building', 'F1.building'), 100)
 
 
-def test_batches_of_a_group_follow_its_own_order():
+def test_batches_are_formed_within_each_group():
     samples = [sample(i, ('Rural', 'Urban')[i % 2]) for i in range(7)]
     logged, _ = evaluate(samples, aggregate='per_batch', batch_size=3, prefix='batches')
 
@@ -138,7 +138,7 @@ def test_printed_formulas_are_reported_with_the_usual_scores():
     names = {f'{score}_printed' for score in ('OA', 'Kappa')}
     assert printed == names | {f'{domain}/{n}' for domain in ('Rural', 'Urban') for n in names}
     assert {key: value for key, value in logged.items() if key not in printed} == usual
-    # Of four classes, an error counts for two.
+    # The printed OA averages four one-against-rest accuracies; an error is one in two of them.
     assert logged['OA_printed'] == pytest.approx(100 - (100 - usual['OA']) / 2)
     assert metric.report['groups']['Rural']['means']['OA_printed'] == logged['Rural/OA_printed']
     assert metric.report['Kappa_printed'] == logged['Kappa_printed']
@@ -146,7 +146,7 @@ def test_printed_formulas_are_reported_with_the_usual_scores():
 
 
 def count_images(samples):
-    """Count the pixels of each image by scikit-learn, the ignored ones last."""
+    """Count the pixels of each image with scikit-learn; the last row has the ignored ones."""
     counts = []
     for s in samples:
         target, pred = s.gt_sem_seg.data.flatten(), s.pred_sem_seg.data.flatten()
@@ -223,7 +223,7 @@ def _rank(rank, store, out):
         'gloo', init_method=f'file://{store}', rank=rank, world_size=2
     )
     results = {}
-    # For 7 samples, one is repeated to fill up. For 1, the second rank gets only the repetition.
+    # Of 7 samples, one is repeated, so that both ranks get 4. Of 1, rank 1 gets only a repetition.
     for size in (7, 6, 1):
         for round_up in (True, False):
             for kwargs in ({}, dict(aggregate='per_batch', batch_size=2)):
@@ -232,7 +232,7 @@ def _rank(rank, store, out):
                 logged, metric = evaluate(samples, size=size, **kwargs)
                 tiles = [metric.tiles.names.tolist(), metric.tiles.counts.tolist()]
                 results[f'{size} {round_up} {kwargs}'] = [logged, metric.report, tiles]
-    # With consecutive halves that are filled up at the end, the repeated sample is unknown.
+    # If each rank gets consecutive samples, the metric cannot tell which one was repeated.
     halves = [sample(i) for i in ([0, 1], [2, 0])[rank]]
     halves[-1].set_metainfo(dict(img_path=f'/data/unlike-{rank}.png'))
     with pytest.raises(UserError, match='DefaultSampler'):

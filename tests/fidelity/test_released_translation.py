@@ -1,4 +1,4 @@
-"""Losses of DRDG's released code: the penalty on a critic, and BerHu with differentiated L.
+"""Losses of DRDG's released code: a critic's penalty, and BerHu with a gradient through L.
 
 Forward passes and sizes of generator and critic are in ``tests/models/translation``.
 """
@@ -32,7 +32,7 @@ def released_scores(weights, images):
 
 
 def released_penalty(weights, real, fake, share):
-    """Compute the gradient of the sum of scores by each image, whose norm should be 1."""
+    """Compute how far the gradient of the scores by each image is from a norm of 1."""
     mixed = share * real + (1 - share) * fake
     jacobian = torch.autograd.functional.jacobian(
         lambda images: released_scores(weights, images), mixed
@@ -95,7 +95,7 @@ def test_berhu_is_that_of_the_paper_or_of_the_released_code(differentiated, eps)
     assert torch.equal(slopes[0], by_default) != differentiated
 
 
-def test_the_released_berhu_leaves_the_largest_error():
+def test_the_released_berhu_does_not_reduce_the_largest_error():
     """A free map is fitted with BerHu only, which shows the effect of differentiating L."""
     largest = []
     for differentiated in (False, True):

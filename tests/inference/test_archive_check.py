@@ -1,4 +1,4 @@
-"""No program can run code when it is read, and any other file is refused in one sentence."""
+"""Reading a program runs no code from its file. Other files are refused with one sentence."""
 
 import json
 import os
@@ -77,8 +77,8 @@ UNSAFE = {
     'a function as argument': argument(as_operator='torch.hub.load'),
     'an expression': size("__import__('os').mkdir('x')"),
     'a known name with an attribute': size('Integer.mro()'),
-    'letters that Python reads as others': size('\uff45\uff56\uff41\uff4c(1)'),
-    'a function that is no formula': size('lambdify(1)'),
+    'full-width letters, which Python reads as ASCII': size('\uff45\uff56\uff41\uff4c(1)'),
+    'a function other than a formula': size('lambdify(1)'),
     'a function in a symbol': size("Symbol('s1', x=print(1))"),
     'guards': edit('models/model.json', lambda c: c.update(guards_code=['print(1)'])),
     'a structure': edit(

@@ -78,7 +78,7 @@ def test_areas_in_degrees_are_those_of_the_pixels_on_the_ellipsoid(tmp_path, lab
 
 @pytest.mark.parametrize('suffix', ['.gpkg', '.geojson'])
 def test_rings_hold_the_pixels_of_their_class(tmp_path, labels, suffix):
-    """Count, for each pixel centre, the rings around it: an odd number is inside."""
+    """A pixel centre is inside a polygon if an odd number of its rings surround it."""
     write_raster(tmp_path / 'map.tif', labels, nodata=255, **UTM)
     vectorise(tmp_path / 'map.tif', tmp_path / f'map{suffix}', CLASSES)
     rows, columns = np.mgrid[: labels.shape[0], : labels.shape[1]] + 0.5

@@ -46,7 +46,7 @@ def test_a_file_gives_what_testing_gives(tmp_path, colours, suffix):
 
 
 def test_a_jpeg_gives_what_testing_gives(tmp_path, colours):
-    """GDAL and OpenCV differ by 1 in few values, and by more where colours have a lower size."""
+    """GDAL and OpenCV differ by 1 in a few values, and by more if chroma is subsampled."""
     model, path = stub_model(), tmp_path / 'a.jpg'
     PIL.Image.fromarray(colours).save(path, quality=95, subsampling=0)
     prediction, expected = Predictor(model, ONE)(path), as_tested(model, path)
@@ -71,7 +71,7 @@ def test_files_of_16_bits_keep_their_values(tmp_path, colours):
         predictor(tmp_path / 'small.png')
 
 
-def test_arrays_have_red_first_and_change_if_the_order_does(tmp_path, colours):
+def test_arrays_have_red_first_and_another_order_changes_the_prediction(tmp_path, colours):
     model = stub_model()
     expected = as_tested(model, write_raster(tmp_path / 'a.png', colours)).softmax(0).numpy()
     predictor = Predictor(model, ONE)
@@ -129,23 +129,23 @@ def test_depth_comes_from_an_array_a_file_or_a_network(tmp_path, colours):
 
 def test_what_does_not_fit_the_model_is_refused(tmp_path, colours):
     path = write_raster(tmp_path / 'two.tif', colours[..., :2])
-    plain, deep = Predictor(stub_model(), ONE), Predictor(stub_model(True), ONE)
+    without, with_depth = Predictor(stub_model(), ONE), Predictor(stub_model(True), ONE)
     cases = [
-        (plain, (path,), 'has 2 bands, but this model reads 3: use an image'),
-        (plain, (colours[..., :2],), 'the array has 2 bands'),
-        (plain, (colours / 255,), 'do not rescale'),
-        (plain, (colours.astype(np.uint16) * 9,), '8 bits'),
-        (plain, (tmp_path / 'none.png',), 'No such file'),
-        (deep, (colours,), r'this model reads depth'),
+        (without, (path,), 'has 2 bands, but this model reads 3: use an image'),
+        (without, (colours[..., :2],), 'the array has 2 bands'),
+        (without, (colours / 255,), 'do not rescale'),
+        (without, (colours.astype(np.uint16) * 9,), '8 bits'),
+        (without, (tmp_path / 'none.png',), 'No such file'),
+        (with_depth, (colours,), r'this model reads depth'),
         (
-            deep,
+            with_depth,
             (colours, np.ones((40, 49), np.float32)),
             '49 × 40 pixels, but the array has 50 × 40',
         ),
-        (deep, (colours, np.full((40, 50), 1.5)), r'depth must be from 0 \(no depth\) to 1'),
+        (with_depth, (colours, np.full((40, 50), 1.5)), r'depth must be from 0 \(no depth\) to 1'),
     ]
     for predictor, arguments, message in cases:
         with pytest.raises(UserError, match=message):
             predictor(*arguments)
     with pytest.raises(UserError, match='2 images, but 1 depth map'):
-        deep.batch([colours, colours], [np.ones((40, 50))])
+        with_depth.batch([colours, colours], [np.ones((40, 50))])

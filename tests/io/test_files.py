@@ -88,7 +88,7 @@ def test_paths_that_cannot_be_files_are_refused(tmp_path):
     )
 
 
-def test_damaged_json_is_named(tmp_path):
+def test_the_error_names_a_damaged_json_file(tmp_path):
     path = tmp_path / 'manifest.json'
     assert read_json(path) is None
     for content in (b'{"classes": [', b'\xff\xfe', b''):

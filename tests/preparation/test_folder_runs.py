@@ -79,7 +79,7 @@ def test_overlapping_images_in_two_splits_get_a_warning(tmp_path):
     lists = {'train': ['town_0', 'town_2'], 'test': ['town_1']}
     settings = scenes.settings(splits=Splits(lists=lists), cut=dict(tile=None, stride=None))
     assert prepare_folder(tmp_path / 'apart', settings)['shared'] == 0
-    # The second town moved a pixel west, into the first; the third begins where it ended.
+    # Move the second town one pixel west, so that it overlaps the first. The third stays.
     east, north = scenes.places[1]
     write(tmp_path / 'rgb/town_1_RGB.tif', scenes.images[1], (east - 0.5, north))
     write(tmp_path / 'dsm/town_1_dsm.tif', scenes.heights[1], (east - 0.5, north), NO_HEIGHT)
@@ -113,11 +113,11 @@ def test_changed_and_removed_files_are_followed(tmp_path):
     assert not list(out.glob('*/town_0*')) and 'town_0' not in manifest['scenes']
 
 
-def test_an_image_on_a_cut_that_another_image_moved_is_left_out(tmp_path):
+def test_an_additional_image_can_move_the_cut_onto_another_which_is_left_out(tmp_path):
     files = dict(labels=None, depth=None, splits=Splits({'train': 0.5, 'test': 0.5}, by='block'))
     settings = Scenes(tmp_path, ()).settings(**files, cut=dict(classes=None))
     for out, places in (('out', dict(b=10, c=13, d=30)), ('out', dict(a=0)), ('clean', {})):
-        for name, east in places.items():  # of 6 m: b and c overlap
+        for name, east in places.items():  # images are 6 m wide, so b and c overlap
             image = np.full((12, 12, 3), east, np.uint8)
             write(tmp_path / f'rgb/{name}_RGB.tif', image, (500000.0 + east, 5000000.0))
         manifest = prepare_folder(tmp_path / out, settings, replace=True)

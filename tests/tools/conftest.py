@@ -11,7 +11,7 @@ TOOLS = Path(__file__).parents[2] / 'tools'
 
 @pytest.fixture
 def run_tool(monkeypatch, capsys):
-    """Run a tool in this process, which saves an import of torch: status, output, errors."""
+    """Run a tool in this process, to save an import of torch; return status, output and errors."""
 
     def run(tool: str, *arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, 'argv', [f'tools/{tool}.py', *map(str, arguments)])
@@ -25,6 +25,6 @@ def run_tool(monkeypatch, capsys):
 
 @pytest.fixture
 def run_here(run_tool, monkeypatch, tmp_path):
-    """Run a tool in ``tmp_path``: status, output, errors."""
+    """Run a tool in ``tmp_path``; return status, output and errors."""
     monkeypatch.chdir(tmp_path)
     return run_tool

@@ -72,7 +72,7 @@ def test_labels_stay_on_their_objects(run):
     assert strength[0] > 1.3 * max(strength[4], strength[8])
 
 
-def test_a_segmentation_is_trained_on_it_and_records_it(run, sample, short_run, run_tool):
+def test_a_model_is_trained_on_the_translation_and_records_it(run, sample, short_run, run_tool):
     config = ROOT / 'configs/sample/upernet_tiny_u2r.py'
     options = {**short_run, 'train_dataloader.dataset.data_root': run / 'dataset'}
     folder = run / 'segmentation'
@@ -87,7 +87,7 @@ def test_a_segmentation_is_trained_on_it_and_records_it(run, sample, short_run, 
 
 
 def test_processes_share_training_and_tiles(run, options, tmp_path):
-    """Two processes learn one model, and translate to the bytes of one process."""
+    """Two processes train one model, and write nearly the same files as one process."""
     torchrun = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
     torchrun += ['--nproc-per-node', '2']
     words = [f'{key}={value}'.replace(' ', '') for key, value in options.items()]

@@ -5,7 +5,8 @@ adaptation = dict(
     teacher=dict(type='EMATeacher', momentum=0.999),
     # Pixels count less where the teacher predicts differently without depth.
     pseudo=dict(type='DepthAgreement', threshold=0.968),
-    # Relative depth has no scale, so pasted depth gets that of its new tile. False for metres.
+    # Relative depth has no scale, so pasted depth gets the median and spread of its new tile. Set
+    # this to False for depth in metres.
     mix=dict(type='ClassMix', match_depth=True),
     augmentation=[
         dict(type='StrongAugmentation'),  # changes the optical bands

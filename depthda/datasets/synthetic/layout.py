@@ -103,10 +103,10 @@ def _countryside(
     material[is_track[strips.nearest[at]] & (margin < 1.7)] = Material.TRACK
 
     share = between(rng, config.forest)
-    hills = exact_noise(rng, frame.size, 55.0 / frame.gsd, octaves=3)
+    forest_noise = exact_noise(rng, frame.size, 55.0 / frame.gsd, octaves=3)
     kind = Material.CONIFER if rng.random() < 0.3 else Material.BROADLEAF
     if share > 0:
-        material[hills > np.quantile(hills[::4, ::4], 1 - share)] = kind
+        material[forest_noise > np.quantile(forest_noise[::4, ::4], 1 - share)] = kind
     return material, parcel, row
 
 
@@ -158,7 +158,7 @@ def _paint_water(
         u, v = frame.rotated(math.pi * draws[1])
         u = (u - half_extent * (2 * draws[2] - 1)) / (8 + 18 * draws[3])
         v = (v - half_extent * (2 * draws[4] - 1)) / (7 + 10 * draws[5])
-        # A rounded rectangle looks like a fish pond, a ragged edge like a natural pond.
+        # A rounded rectangle as of a fish pond, with a ragged edge as of a natural one.
         u, v = u * u, v * v
         radius = u * u + v * v + 0.7 * ragged
         material[open_ground & (radius < 1.25)] = Material.MEADOW
@@ -170,17 +170,17 @@ def _paint_cars(grid: StreetGrid, frame: Frame, rng: Generator, material: np.nda
     extent = frame.size * frame.gsd / 2
     count = int(extent**2 / 60)
     points = (rng.random((count, 2)) * 2 - 1) * extent
-    heading = rng.random(count)
+    chance = rng.random(count)
     column, row = frame.nearest(points)
     on_asphalt = material[row, column] == Material.ASPHALT
-    # A car is parallel to the nearer of the two nearest street lines.
+    # Streets have two directions. Of the nearest line of each, the car is parallel to the nearer.
     offsets = [
         np.abs(axis.offset[at[row, column]]) for axis, at in zip(grid.axes, grid.at, strict=True)
     ]
     turn = np.where(offsets[0] < offsets[1], np.pi / 2, 0.0) + grid.angle
     distance = np.minimum(*offsets)
     # Keep cars away from the centre line and from crossings.
-    chosen = on_asphalt & (distance > 1.3) & (np.maximum(*offsets) > 8) & (heading < 0.8)
+    chosen = on_asphalt & (distance > 1.3) & (np.maximum(*offsets) > 8) & (chance < 0.8)
     canvas = np.zeros(material.shape, np.uint8)
     for index in np.flatnonzero(chosen):
         along = np.array([np.cos(turn[index]), np.sin(turn[index])])
@@ -216,9 +216,9 @@ def _paint_trees(kind: np.ndarray, frame: Frame, rng: Generator, material: np.nd
 
 def _paint_no_data(size: int, rng: Generator) -> np.ndarray:
     """Return a slightly slanted strip along one border, H×W bool."""
-    depth = size * (0.03 + 0.07 * rng.random())
+    width = size * (0.03 + 0.07 * rng.random())
     slant = 0.05 * (2 * rng.random() - 1)
     side = int(rng.integers(4))
     axis = np.arange(size)
-    strip = axis[None, :] < depth + slant * axis[:, None]
+    strip = axis[None, :] < width + slant * axis[:, None]
     return np.ascontiguousarray(np.rot90(strip, side))

@@ -1,9 +1,8 @@
 """A tile of a synthetic world, which depends only on (world, domain, split, index).
 
-Each part of a world draws from its own random stream. So new settings of a part only change the
-arrays that depend on this part: those of ``appearance`` change the image (and the shadows that
-cause errors of relative depth), those of ``depth`` only relative depth, and those of ``geometry``
-everything except the labels.
+Each part of a world draws from its own random stream. So the settings of a part only affect the
+arrays that depend on it: ``appearance`` affects the image (and the shadows that cause errors of
+relative depth), ``depth`` only relative depth, and ``geometry`` everything except the labels.
 
 **The null world.** Image and labels are those of the normal world, bit for bit. Height and relative
 depth are those of a decoy: another tile of the same domain and split, drawn from other random
@@ -52,8 +51,8 @@ def generate_tile(world: WorldConfig, domain: str, split: str, index: int) -> Ti
 def second_date(world: WorldConfig, domain: str, split: str, index: int) -> np.ndarray:
     """Return the image of a tile's scene on a second date, for pretraining without labels.
 
-    Its season, light and sensor may be those of any domain. So an encoder that predicts one date
-    from the other has to recognise what is on the ground in either appearance.
+    Its season, light and sensor are drawn from a range that spans all domains. So an encoder that
+    predicts one date from the other has to recognise what is on the ground in either appearance.
     """
     check_choice('a world has no split', split, SPLITS)
     appearances = [world.domain(name).appearance for name in world.domain_names]

@@ -8,7 +8,7 @@ from depthda.depth.surface.percentiles import rough_percentile
 
 # Values that writers of rasters use for no-data when a file does not declare it.
 _TYPICAL = (-999.0, -9999.0, -99999.0, -32767.0, -32768.0, 9999.0, 99999.0, 32767.0, 65535.0)
-# Any value above this is no-data. Writers use the limits of float32, ±3.4e38, in many roundings.
+# A larger magnitude is no-data: writers use the limits of float32, ±3.4e38, rounded differently.
 _ABSURD = 1e30
 # The lowest height is not terrain if it is farther below the median than _FAR times the distance
 # from the median up to the 99th percentile, and farther than _FAR_AT_LEAST (metres).
@@ -27,7 +27,7 @@ def suspect_height(
     is_far = lowest < middle - max(_FAR_AT_LEAST, _FAR * (top - middle))
     if is_far or typical_no_data([lowest]) is not None:
         return lowest
-    # No-data in a terrain model is found too: above a ground of -9999, a house is 10 km high.
+    # No-data of the terrain model, too: if -9999 were subtracted, a house would be 10 km high.
     return typical_no_data((highest, *terrain))
 
 

@@ -1,7 +1,7 @@
 """Contributed results: read, check and write the scores that other people computed for a row.
 
-``results/TABLE/ROW_NAME.json`` has the scores of every seed and world of a row by one person, with
-the confusion matrices behind them. Scores of the challenge server have no matrices.
+``results/TABLE/ROW_NAME.json`` has the scores that one person computed for a row, for every seed
+and world, with the confusion matrices behind them. Scores of the challenge server have none.
 """
 
 import math
@@ -140,7 +140,7 @@ def _faults_of_run(label: str, run: Mapping[str, Any], row: Row) -> Iterator[str
                 yield f'{label}: the confusion matrix of {group} does not have {shape}: {_ADVICE}'
         expected = _recomputed(run)
         if missing := run['scores'].keys() - expected:
-            yield f'{label}: no confusion matrix contains {few(sorted(missing))}: {_ADVICE}'
+            yield f'{label}: the confusion matrices do not yield {few(sorted(missing))}: {_ADVICE}'
     for name, value in expected.items():
         score = run['scores'].get(name)
         if score is None or not math.isclose(score, value, abs_tol=_TOLERANCES[row.protocol]):

@@ -83,7 +83,7 @@ def plan_runs(
     only: Sequence[str] | None = None,
     smoke: bool = False,
 ) -> list[Run]:
-    """Return every run of the table, row by row; rows that cannot be run have none."""
+    """Return the runs of a table, row by row, or only those of some rows, worlds and seeds."""
     chosen = [table.row(name) for name in only] if only else table.rows
     if only and (absent := next((row for row in chosen if row.absent), None)):
         raise UserError(f'row {absent.name!r} cannot be run: {absent.absent}.')
@@ -105,7 +105,7 @@ class _Planner:
 
     out: Path
     smoke: bool
-    finished: Mapping[str, Path]  # the folders of finished runs, by their last name
+    finished: Mapping[str, Path]  # folders of finished runs, by folder name
 
     def plan(self, table: Table, row: Row, world: int | None, seed: int) -> Run:
         if row.sample is not None and world is None:
@@ -166,7 +166,7 @@ def _check_best(row: Row, steps: Sequence[ChainStep]) -> None:
         if not hook.get('save_best') or cfg.get('val_dataloader') is None:
             raise UserError(
                 f"row {row.name!r} tests the 'best' checkpoint, but its training saves none: set "
-                "default_hooks.checkpoint.save_best and a validation, or checkpoint='last'."
+                "default_hooks.checkpoint.save_best and val_dataloader, or checkpoint='last'."
             )
 
 

@@ -11,7 +11,9 @@ from depthda.errors import UserError
 
 @MODELS.register_module()
 class EMATeacher(nn.Module):
-    r"""Average the student: before iteration i (counted from 0), the teacher's parameters θ' become
+    r"""Keep a moving average of the student's weights, and predict with it.
+
+    Before iteration i (counted from 0), the teacher's parameters θ' become
 
     .. math:: \theta' \leftarrow m_i \theta' + (1 - m_i) \theta, \qquad
         m_i = \min(1 - 1 / (i + 1), m)
@@ -31,7 +33,7 @@ class EMATeacher(nn.Module):
         self.momentum = momentum
 
     def follow(self, segmentor: nn.Module) -> None:
-        """Make a copy of the student, which :meth:`update` then follows."""
+        """Copy the student; :meth:`update` then moves the copy towards it."""
         self.model = copy.deepcopy(segmentor).requires_grad_(False)
         self.model.eval()
 

@@ -98,12 +98,15 @@ class AdaptationStep:
         with recorded_pass(self.segmentor, self._encoded[1]) as record:
             features = self.segmentor.extract_feat(self.target_images)
             for name, head in heads(self.segmentor).items():
-                if '.' not in name:  # a head computes its copies
+                if '.' not in name:  # names with a dot are copies, which their head runs
                     head(features)
         return record
 
     def self_training_losses(self, weight: float) -> dict[str, Tensor]:
-        """Return the losses on the mixed images; plain target images do not need another pass."""
+        """Return the losses on the mixed images.
+
+        If these are the plain target images, this pass also becomes :attr:`target`.
+        """
         with recorded_pass(self.segmentor) as record:
             losses = self.losses(*self.mixed, weight)
         if self.mixed.images is self.target_images:
@@ -166,7 +169,7 @@ class AdaptationStep:
 
 
 def _rows(features: Any, rows: slice) -> Any:
-    """Take some images out of the features of an encoder."""
+    """Return the features of some images of the batch."""
     if isinstance(features, Tensor):
         return features[rows]
     parts = [_rows(part, rows) for part in features]

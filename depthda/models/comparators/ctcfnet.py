@@ -49,24 +49,27 @@ class SeparableBlock(nn.Module):
 
 
 class FeatureAggregation(nn.Module):
-    """Merge the maps of the CNN, c, and of the transformer, t, of a stage (FAM).
+    """Merge the maps c of the CNN and t of the transformer in one stage (FAM).
 
-    Three branches are concatenated: c with four pooled copies of itself (its mean, and maxima over
-    windows), which share a 1 × 1 convolution; c and t together; and t, with channels weighted by
-    the maxima of the second branch.
+    Three branches are concatenated:
+
+    1. c, with four pooled copies of it (its mean, and maxima over windows), which share a 1 × 1
+       convolution;
+    2. c and t together;
+    3. t, with channels weighted by the maxima of the second branch.
 
     Args:
-        cnn: Channels of c.
+        cnn_channels: Channels of c.
         channels: Channels of t and of the result.
         norm_cfg: Norm of the convolutions.
     """
 
-    def __init__(self, cnn: int, channels: int, norm_cfg: ConfigType) -> None:
+    def __init__(self, cnn_channels: int, channels: int, norm_cfg: ConfigType) -> None:
         super().__init__()
         layers = dict(padding=1, norm_cfg=norm_cfg, act_cfg=dict(type='GELU'))
-        self.reduce = nn.Conv2d(cnn, cnn // 5, 1)
-        self.local = nn.Conv2d(cnn + 4 * (cnn // 5), channels, 3, padding=1)
-        self.mixed = ConvModule(cnn + channels, channels, 3, **layers)
+        self.reduce = nn.Conv2d(cnn_channels, cnn_channels // 5, 1)
+        self.local = nn.Conv2d(cnn_channels + 4 * (cnn_channels // 5), channels, 3, padding=1)
+        self.mixed = ConvModule(cnn_channels + channels, channels, 3, **layers)
         self.gate = nn.Sequential(
             nn.AdaptiveMaxPool2d(1),
             nn.Conv2d(channels, channels // 4, 1),

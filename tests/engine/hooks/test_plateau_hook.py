@@ -1,4 +1,4 @@
-"""Rates against torch's own scheduler, fed with the same epoch means."""
+"""PlateauHook lowers learning rates as torch's scheduler does, also after a resume."""
 
 from types import SimpleNamespace
 
@@ -66,8 +66,8 @@ def test_the_rates_are_those_of_torch():
     assert rates(runner)[1] == pytest.approx(expected[-1] / 10)
 
 
-def test_the_last_batch_the_floor_and_one_optimiser_as_drdg_was_released():
-    """torch's scheduler on each epoch's last loss, for one of two optimisers."""
+def test_the_settings_of_the_released_drdg_give_the_rates_of_torch():
+    """The last loss of an epoch decides, rates have a floor, one of two optimisers changes."""
     generator = torch.Generator().manual_seed(1)
     last = (3 * torch.rand(60, generator=generator) + 1).tolist()
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
@@ -85,7 +85,7 @@ def test_the_last_batch_the_floor_and_one_optimiser_as_drdg_was_released():
     hook.before_train(runner)
     seen = []
     for loss in last:
-        # Another loss of the epoch does not count, whatever it is; a batch may have none.
+        # Only the last logged loss of an epoch counts. A batch may log no loss.
         train(hook, runner, [9.0 - 5 * loss, loss, None])
         seen.append(rates(runner)[1])
     assert seen == expected and rates(runner)[0] == 1.0

@@ -155,7 +155,8 @@ def test_what_cannot_be_compared_is_refused(tmp_path):
     a = make_run(tmp_path / 'a', 0.6)
     fewer = make_run(tmp_path / 'fewer', 0, tiles=make_tiles(0.7, images=5))
     assert re.search(
-        r'same images \(6 and 5 images; not in both: Rural/Test/13\)', refusal(compare, a, fewer)
+        r'same images \(6 and 5 images; only in one of them: Rural/Test/13\)',
+        refusal(compare, a, fewer),
     )
     domain = make_run(tmp_path / 'urban', 0, tiles=make_tiles(0.7, domains=('Urban',)))
     assert 'same images' in refusal(compare, a, domain)

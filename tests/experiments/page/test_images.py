@@ -36,7 +36,7 @@ def test_a_run_without_depth_has_none(made):
     assert images.depth(images.infos[0]) is None
 
 
-def test_images_beyond_8_bit_are_stretched(images, made, tmp_path):
+def test_images_with_more_than_8_bits_are_stretched(images, made, tmp_path):
     info = dict(images.infos[0])
     wide = np.linspace(0, 3000, 64 * 64 * 3).reshape(64, 64, 3).astype(np.uint16)
     cv2.imwrite(str(tmp_path / 'wide.png'), wide)

@@ -111,7 +111,7 @@ UNSAVED = tiny()['options'] | {'default_hooks.checkpoint.save_best': None}
             [tiny(checkpoint='best') | dict(options=UNSAVED)],
             {},
             "row 'rgb' tests the 'best' checkpoint, but its training saves none: set "
-            "default_hooks.checkpoint.save_best and a validation, or checkpoint='last'.",
+            "default_hooks.checkpoint.save_best and val_dataloader, or checkpoint='last'.",
         ),
         (
             [tiny()],

@@ -53,13 +53,13 @@ def test_class_vectors_and_their_alignment_equal_loops():
     assert value.item() == pytest.approx(alignment_by_loops(*expected), rel=1e-4)
 
 
-def test_equal_vectors_that_are_unlike_each_other_are_best():
+def test_the_loss_is_lowest_if_domains_agree_and_classes_differ():
     vectors = torch.eye(3).repeat_interleave(4, 1)
     best = alignment(correlations(vectors, vectors))
     assert best < 1e-4 < alignment(correlations(vectors, vectors.roll(1, 0)))
-    uneven = torch.zeros(3, 12, requires_grad=True)  # no correlation is defined
-    alignment(correlations(uneven, vectors)).backward()
-    assert uneven.grad.isfinite().all()
+    constant = torch.zeros(3, 12, requires_grad=True)  # its correlations are not defined
+    alignment(correlations(constant, vectors)).backward()
+    assert constant.grad.isfinite().all()
 
 
 def make_step(is_warm_up):

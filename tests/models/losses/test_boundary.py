@@ -1,4 +1,4 @@
-"""Boundaries and their losses equal loops over pixels."""
+"""Boundaries and their losses equal those computed pixel by pixel."""
 
 import math
 
@@ -44,7 +44,7 @@ def test_boundaries_equal_the_loop():
     assert 0.2 < boundaries.float().mean() < 0.9 and not known.all()
 
 
-def test_a_straight_boundary_is_found_in_any_order_of_the_classes_and_the_border_is_none():
+def test_a_straight_boundary_is_found_in_any_order_of_the_classes_but_not_at_the_image_border():
     for column, expected in ((4, [4, 5]), (5, [5])):
         labels = torch.zeros(1, 8, 12, dtype=torch.long)
         labels[..., column:] = 2

@@ -16,7 +16,7 @@ CONFIG = Path(__file__).parents[3] / 'configs/sample/cyclegan_resnet-tiny_u2r.py
 
 @pytest.fixture(scope='module')
 def options(sample):
-    """Return overrides for eight steps with a pool of two images, which draws from the third on."""
+    """Return overrides for eight steps with a pool of two images, which is full after two."""
     pair = 'train_dataloader.dataset'
     return {
         'model.pool_size': 2,

@@ -45,13 +45,13 @@ def test_a_pool_shows_and_keeps_what_its_rule_says(size):
     shown, kept = by_hand(values, size)
     assert feed(pool, values) == shown
     assert pool.images[:, 0, 0, 0].tolist() == kept and len(kept) == size
-    # A new image that is not shown is kept, so about half of them are shown when they are new.
+    # A new image is shown with probability 1/2; otherwise it is kept, and an old one is shown.
     new = sum(a == b for a, b in zip(shown[size:], values[size:], strict=True))
     assert new / (200 - size) == pytest.approx(0.5, abs=0.12)
     assert feed(ImagePool(size), values, seed=1) != shown
 
 
-def test_every_image_is_shown_at_most_once_or_still_kept():
+def test_no_image_is_lost_and_none_is_shown_twice_by_a_full_pool():
     pool = ImagePool(10)
     shown = feed(pool, range(200))
     later = shown[10:]  # images that fill the pool are shown at once, and perhaps once more
@@ -75,7 +75,7 @@ def test_images_of_a_batch_are_pooled_one_by_one_and_lose_their_gradient():
 
 
 @pytest.mark.parametrize('seen', [0, 2, 5])
-def test_a_pool_is_restored_whatever_its_size(seen):
+def test_a_pool_is_restored_however_full_it_is(seen):
     model, again = (torch.nn.ModuleDict(dict(pool=ImagePool(3))) for _ in range(2))
     feed(model['pool'], range(seen))
     state = {'state_dict': model.state_dict()}
