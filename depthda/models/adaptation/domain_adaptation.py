@@ -40,8 +40,7 @@ class DomainAdaptation(FilledCompletely, BaseModel):
         terms: Configs of further losses. If any has a critic (``OutputAdversary``),
             ``optim_wrapper`` needs one optimiser for ``segmentor`` and one for ``critics``, see
             ``PartsOptimWrapperConstructor``.
-        warm_up: Number of iterations at the start without pseudo-labels. Of ``terms``, only those
-            with ``in_warm_up`` (DCA's and ST-DASegNet's) add losses there.
+        warm_up: Number of iterations at the start that train on the source alone.
         source_weight, pseudo_weight: w_s and w_p.
         data_preprocessor: Config; None means the segmentor's preprocessor for both domains.
     """

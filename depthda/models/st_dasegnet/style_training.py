@@ -27,9 +27,7 @@ class StyleAdversary(nn.Module):
     f are the features of one stage of the encoder, with a softmax over the positions of each
     channel. For the style of the source, real are source images and fake are target images; for
     the style of the target it is the reverse. D's outputs are resized to the images. L_adv gives
-    gradients to the segmentor only, L_D to the critic only. The critics also train in the warm-up,
-    because pseudo-labels of encoders that no critic has trained can end with one class for all
-    pixels. Citation: see ``two_styles.py``.
+    gradients to the segmentor only, L_D to the critic only. Citation: see ``two_styles.py``.
 
     Args:
         style: ``'source'`` or ``'target'``.
@@ -37,8 +35,6 @@ class StyleAdversary(nn.Module):
         weight: λ.
         stage: Index of the stage. The critic of the paper needs at least 12² positions.
     """
-
-    in_warm_up = True
 
     def __init__(
         self,

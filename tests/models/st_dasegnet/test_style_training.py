@@ -87,23 +87,6 @@ def test_the_teacher_averages_the_heads_and_reads_the_features_of_the_student():
     torch.testing.assert_close(found, expected)
 
 
-def test_the_critics_train_in_the_warm_up_which_has_no_pseudo_labels():
-    parts = dict(
-        teacher=dict(type='HeadTeacher'),
-        pseudo=dict(type='ClassWeighted', class_weights=[1.0] * 5, threshold=0.0),
-        terms=ADVERSARIES,
-        warm_up=1,
-    )
-    model, batch = adapted(parts, segmentor=styled()), pair()
-    first = losses_of(model, batch)
-    assert not any(name.startswith('target.decode') for name in first)
-    kinds = ('critic', 'adversarial')
-    critics = {f'{style}.loss_{kind}' for style in ('source', 'target') for kind in kinds}
-    assert critics <= first.keys() and all(first[name] > 0 for name in critics)
-    MessageHub.get_current_instance().update_info('iter', 1)
-    assert critics | {'target.decode.first.loss_ce'} <= losses_of(model, batch).keys()
-
-
 def test_weights_of_pseudo_labels_depend_on_class_and_confidence():
     omega = [1.0, 2.0, 1.5]
     rule = ClassWeighted(omega, sure=0.6, threshold=0.7)
