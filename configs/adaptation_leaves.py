@@ -52,6 +52,17 @@ dict(
     decode_head=dict(_base_.model.decode_head, temperature=1.8),
     auxiliary_head=None,
 )"""
+DCA = """\
+dict(
+    _base_.model,
+    decode_head=dict(
+        type='TwinHead',
+        head={},
+        weights=(0.5, 0.5),
+        combine='mean',
+    ),
+    auxiliary_head=None,
+)"""
 TWO_WEIGHTS = ', weights=(1.0, 0.1)'
 SEGMENTORS = {
     'transnorm_r50': TWIN.format(TWO_WEIGHTS).replace('    decode', f'    {TRANSNORM}\n    decode'),
@@ -60,15 +71,8 @@ SEGMENTORS = {
     'clan_tiny': TWIN.format(''),
     'fada_r50': FADA,
     'fada-released-weights_r50': FADA,
-    'dca_r50': """\
-dict(
-    _base_.model,
-    decode_head=dict(
-        type='TwinHead', head=dict(_base_.model.decode_head, dropout_ratio=0.5), combine='mean'
-    ),
-    auxiliary_head=None,
-)""",
-    'dca_tiny': TWIN.format(", combine='mean'"),
+    'dca_r50': DCA.format('dict(_base_.model.decode_head, dropout_ratio=0.5)'),
+    'dca_tiny': DCA.format('_base_.model.decode_head'),
     'st-dasegnet_mit-b5': STYLES.format(
         widths='[64, 128, 320, 512]', head='\n            in_channels=[64, 128, 320, 576],'
     ),

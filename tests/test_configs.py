@@ -281,6 +281,14 @@ PSP = 46_604_647
 
 
 @pytest.mark.parametrize(
+    'name', ['adaptation/dca_r50_1xb8-10k_loveda-u2r-512x512.py', 'sample/dca_upernet-tiny_u2r.py']
+)
+def test_dca_takes_the_mean_of_its_heads_in_losses_and_predictions(name):
+    head = segmentor(read(name)).decode_head
+    assert (sum(head.weights), *set(head.weights), head.combine) == (1.0, 0.5, 'mean')
+
+
+@pytest.mark.parametrize(
     'name, segmentor, teacher, terms',
     [
         ('adaptsegnet_r50_1xb8-10k', DEEPLAB, 0, 2 * 2_768_833),  # two critics

@@ -9,7 +9,10 @@ _base_ = [
 segmentor = dict(
     _base_.model,
     decode_head=dict(
-        type='TwinHead', head=dict(_base_.model.decode_head, dropout_ratio=0.5), combine='mean'
+        type='TwinHead',
+        head=dict(_base_.model.decode_head, dropout_ratio=0.5),
+        weights=(0.5, 0.5),
+        combine='mean',
     ),
     auxiliary_head=None,
 )

@@ -9,7 +9,12 @@ _base_ = [
 ]
 segmentor = dict(
     _base_.model,
-    decode_head=dict(type='TwinHead', head=_base_.model.decode_head, combine='mean'),
+    decode_head=dict(
+        type='TwinHead',
+        head=_base_.model.decode_head,
+        weights=(0.5, 0.5),
+        combine='mean',
+    ),
     auxiliary_head=None,
 )
 model = dict(_delete_=True, segmentor=segmentor, **_base_.tiny)
