@@ -77,9 +77,9 @@ class Scene(NamedTuple):
 
 
 def scene_name(path: str, suffix: str | None = None) -> str:
-    """Return the name of an image: its path without ``suffix``, or without its own image suffix.
+    """Return the name of an image, with which the names of its tiles begin.
 
-    The names of the image's tiles begin with this name.
+    It is the path without ``suffix``, which defaults to the suffix of any image.
     """
     stem, end = os.path.splitext(path)
     if suffix:
@@ -123,9 +123,10 @@ def find_tiles(scene: Scene, cut: Cut) -> Scene:
 
 
 def output_suffix(scenes: Sequence[Scene], cut: Cut) -> str:
-    """Return ``'.png'`` for tiles of 8-bit grey and colour images, ``'.tif'`` for all others.
+    """Return the suffix of image tiles: ``'.png'`` for 8-bit grey or colour, otherwise ``'.tif'``.
 
-    Grey and colour images may be mixed, because both are read as three bands. Other kinds may not.
+    8-bit grey and colour images may be mixed, because both are read as three bands. Images of other
+    kinds may not.
     """
     kinds: dict[tuple[int, str], str] = {}
     for scene in scenes:

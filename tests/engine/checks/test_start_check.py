@@ -204,7 +204,7 @@ def test_a_check_trains_validates_and_leaves_nothing(
             values['metrics'] == f'{work_dir}/metrics.json and tiles.npz, written by depthda test'
         )
         assert values['best checkpoint'] == (
-            'best_mIoU_iter_N.pth, by mIoU of a validation on 4 images every 2 iters'
+            'best_mIoU_iter_N.pth, selected by mIoU (validated on 4 images every 2 iters)'
         )
         assert '2 in 4 iters (every 2), the last 2 are kept' in values['checkpoints']
     assert list(tmp_path.iterdir()) == []
