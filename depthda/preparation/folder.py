@@ -40,7 +40,7 @@ from depthda.preparation.scene import (
     output_suffix,
     scene_name,
 )
-from depthda.preparation.splits import Splits, check_shares, split_counts, split_tiles
+from depthda.preparation.splits import Splits, split_counts, split_tiles
 from depthda.workers import each_done, worker_pool
 
 _KINDS = {'image': 'images', 'label': 'labels', 'depth map': 'depth'}
@@ -161,21 +161,12 @@ def _check_settings(out: Path, settings: FolderSettings, workers: int) -> None:
     cut, labels, depth = settings.cut, settings.labels, settings.depth
     ranges = {'--depth-range': cut.depth_range, '--stretch': cut.stretch}
     has_colours = labels and cut.classes and cut.classes.coloured
+    polygons = labels and is_polygon_file(labels)
     needs = (
         ('--labels', labels, '--classes', cut.classes),
         ('--label-suffix', settings.label_suffix, '--labels', labels),
-        (
-            '--class-field',
-            cut.class_field,
-            '--labels FILE.gpkg',
-            labels and is_polygon_file(labels),
-        ),
-        (
-            '--labels with polygons',
-            labels and is_polygon_file(labels),
-            '--class-field',
-            cut.class_field,
-        ),
+        ('--class-field', cut.class_field, '--labels FILE.gpkg', polygons),
+        ('--labels with polygons', polygons, '--class-field', cut.class_field),
         ('--nearest-colour', cut.nearest_colour, '--labels with colours', has_colours),
         ('--stride', cut.stride, '--tile', cut.tile is not None),
         ('--depth-range', cut.depth_range, '--depth', depth),
@@ -194,8 +185,6 @@ def _check_settings(out: Path, settings: FolderSettings, workers: int) -> None:
             f'--depth-name {cut.depth_name!r} cannot be a folder next to images: use a relative '
             'path that does not begin with images, labels or dots'
         )
-    if settings.splits is not None and settings.splits.shares is not None:
-        check_shares(settings.splits.shares)
     for source in filter(None, (settings.images, labels, depth)):
         source_path, out_path = source.resolve(), out.resolve()
         if source_path.is_relative_to(out_path) or out_path.is_relative_to(source_path):

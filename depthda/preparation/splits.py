@@ -30,6 +30,12 @@ class Splits:
     by: str = 'image'  # 'image' keeps the tiles of an image together; 'block' cuts the area
     seed: int = 0  # seed of the random order of the images
 
+    def __post_init__(self) -> None:
+        shares = self.shares
+        if shares and not (min(shares.values()) > 0 and abs(sum(shares.values()) - 1) <= 1e-6):
+            text = ' '.join(f'{name}={share:g}' for name, share in shares.items())
+            raise UserError(f'the shares {text} must be positive numbers that add up to 1')
+
     @property
     def names(self) -> list[str]:
         return list(self.shares if self.lists is None else self.lists)
@@ -148,13 +154,6 @@ def _refuse_copies(scenes: Iterable[Scene], splits: TileSplits) -> None:
         )
 
 
-def check_shares(shares: Shares) -> None:
-    """Refuse shares that are not positive or do not add up to 1."""
-    if min(shares.values()) <= 0 or not abs(sum(shares.values()) - 1) <= 1e-6:
-        text = ' '.join(f'{name}={share:g}' for name, share in shares.items())
-        raise UserError(f'the shares {text} must be positive numbers that add up to 1')
-
-
 def by_image(names: Iterable[str], shares: Shares, seed: int) -> dict[str, str]:
     """Return the split of each image, drawn at random.
 
@@ -239,5 +238,4 @@ def by_block(regions: Iterable[Boxes], shares: Shares) -> TileSplits:
 def _names_by_share(count: int, shares: Shares) -> list[str]:
     """Return ``count`` names of splits in the order of ``shares``, each as often as its share."""
     ends = [round(reached * count) for reached in accumulate(shares.values())]
-    sizes = np.diff([0, *ends])
-    return [name for name, size in zip(shares, sizes, strict=True) for _ in range(size)]
+    return np.repeat([*shares], np.diff([0, *ends])).tolist()

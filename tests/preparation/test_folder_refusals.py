@@ -12,7 +12,6 @@ from tiny_scenes import NO_HEIGHT, Scenes, write
 from depthda.datasets.class_list import numbered
 from depthda.errors import UserError
 from depthda.preparation.folder import prepare_folder
-from depthda.preparation.splits import Splits
 
 ANY_NAMES = dict(image_suffix=None, depth_suffix=None, cut=dict(classes=numbered(['a', 'b'])))
 
@@ -128,7 +127,6 @@ def test_values_without_a_class_and_blended_labels_are_refused(tmp_path):
         (dict(cut=dict(stretch=(0.0, 9.0), keep_values=True)), '--keep-values keeps 16'),
         (dict(cut=dict(depth_name='images')), "'images' cannot be a folder"),
         (dict(cut=dict(depth_name='../x')), "'../x' cannot be a folder"),
-        (dict(splits=Splits({'train': 0.5})), 'add up to 1'),
         (dict(images=Path('out')), ' overlap, so'),
         (dict(images=Path('out/images')), ' overlap, so'),
         (dict(images=Path('.')), ' overlap, so'),

@@ -7,7 +7,7 @@ import pytest
 
 from depthda.errors import UserError
 from depthda.preparation.scene import Box
-from depthda.preparation.splits import by_block, by_image, by_list, check_shares, count_overlaps
+from depthda.preparation.splits import Splits, by_block, by_image, by_list, count_overlaps
 
 SHARES = {'train': 0.6, 'val': 0.15, 'test': 0.25}
 
@@ -103,4 +103,4 @@ def test_an_image_that_is_too_small_for_a_cut_is_refused():
 @pytest.mark.parametrize('shares', [{'a': 0.5, 'b': 0.6}, {'a': 1.5, 'b': -0.5}, {'a': 0.9}])
 def test_shares_must_add_up_to_1(shares):
     with pytest.raises(UserError, match='add up to 1'):
-        check_shares(shares)
+        Splits(shares)
