@@ -19,9 +19,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('runs', nargs='+', metavar='RUN', help='folder of a run (its work_dir)')
     text = 'logged values to draw'
     add('--keys', nargs='+', default=['loss', 'mIoU'], metavar='KEY', help=text)
-    add(
-        '--smooth', type=float, default=0.0, metavar='F', help='smoothing, from 0 (none) to below 1'
-    )
+    text = 'smoothing, from 0 (none) to below 1'
+    add('--smooth', type=float, default=0.0, metavar='F', help=text)
     add('--log', choices=['x', 'y', 'xy'], default='', help='axes with a logarithmic scale')
     add('--out', default='curves.png', help='file to write (.png, .pdf or .svg)')
 

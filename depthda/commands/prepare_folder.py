@@ -1,6 +1,7 @@
 """The custom datasets of ``depthda prepare-dataset``: a folder of images, LiuZhou, Arctic."""
 
 from argparse import ArgumentParser, Namespace
+from dataclasses import fields
 from pathlib import Path
 
 from depthda.cli import TupleAction, add_range, help_texts, picked
@@ -49,9 +50,8 @@ def add_parsers(datasets) -> None:
     arctic = _add_parser(datasets, 'arctic', 'Arctic scenes, season by season')
     text = 'list of the classes, as for folder'
     arctic.add_argument('--classes', metavar='FILE', required=True, help=text)
-    arctic.add_argument(
-        '--season', dest='domain', required=True, help='name of the domain, such as winter'
-    )
+    text = 'name of the domain, such as winter'
+    arctic.add_argument('--season', dest='domain', required=True, help=text)
     arctic.set_defaults(call=lambda args: _cut(args, _listed_classes(args)))
 
 
@@ -192,19 +192,12 @@ def _cut(args: Namespace, classes) -> int:
 
     if args.stride is None:
         args.stride = args.tile
-    cut_options = (
-        'tile',
-        'stride',
-        'bands',
-        'stretch',
-        'keep_values',
-        'nearest_colour',
-        'depth_range',
-    )
-    files = ('images', 'labels', 'depth', 'image_suffix', 'label_suffix', 'depth_suffix')
+    # The options have the names of the fields.
+    options = [field.name for field in fields(Cut) if field.name != 'classes']
+    files = 'images', 'labels', 'depth', 'image_suffix', 'label_suffix', 'depth_suffix', 'domain'
     settings = FolderSettings(
-        **picked(args, *files, 'domain'),
-        cut=Cut(**picked(args, *cut_options, 'warp', 'depth_name', 'class_field'), classes=classes),
+        **picked(args, *files),
+        cut=Cut(**picked(args, *options), classes=classes),
         splits=read_splits(args.split, args.split_by, args.seed),
     )
     with progress_bars() as show:
