@@ -18,14 +18,7 @@ from depthda.io.grids import Placed, check_aligned, place, warp
 from depthda.io.headers import MAX_BANDS, check_upright, file_format, is_complete, misnamed
 from depthda.io.manifest import read_manifest
 from depthda.io.polygons import is_polygon_file
-from depthda.preparation.cut import (
-    LABELS_IN_JPEG,
-    DepthRows,
-    ImageRows,
-    LabelRows,
-    Rows,
-    cut_scene,
-)
+from depthda.preparation.cut import LABELS_IN_JPEG, DepthRows, ImageRows, LabelRows, Rows, cut_scene
 from depthda.preparation.heights import with_range
 from depthda.preparation.manifest import PreparedScenes
 from depthda.preparation.polygon_rows import PolygonRows

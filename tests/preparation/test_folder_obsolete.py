@@ -138,16 +138,8 @@ def test_tiles_of_no_image_are_refused(prepared, capsys):
 def test_a_folder_of_another_tool_is_never_replaced(prepared, capsys, tmp_path):
     out, first, _ = prepared
     for name, content, fault in (
-        (
-            'thesis.txt',
-            'text',
-            'contains other files .thesis.txt., but no manifest.json',
-        ),
-        (
-            'manifest.json',
-            '{"areas": {}}',
-            'manifest.json is not a manifest of tiles',
-        ),
+        ('thesis.txt', 'text', 'contains other files .thesis.txt., but no manifest.json'),
+        ('manifest.json', '{"areas": {}}', 'manifest.json is not a manifest of tiles'),
     ):
         other_folder = tmp_path / name.partition('.')[0]
         other_folder.mkdir()

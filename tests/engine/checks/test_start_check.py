@@ -13,12 +13,7 @@ from torch import nn
 
 from depthda.engine.checks import start_check
 from depthda.engine.checks.data_check import check_headline
-from depthda.engine.checks.start_check import (
-    StartCheck,
-    _check_hook,
-    _train_once,
-    describe_failure,
-)
+from depthda.engine.checks.start_check import StartCheck, _check_hook, _train_once, describe_failure
 from depthda.engine.hooks.plain_checkpoint_hook import PlainCheckpointHook
 from depthda.engine.launch import check_training, train
 from depthda.errors import UserError
