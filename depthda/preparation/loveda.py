@@ -59,10 +59,8 @@ def prepare_loveda(
     Args:
         sources: Zips, folders of zips, or folders that contain the unpacked tree (or mmseg's) at
             any depth.
-        out: The folder to write, for ``data_root`` of a config.
         partial: Accept files of other sizes, and a dataset that is not complete.
         workers: Number of threads that decode and write.
-        progress: Called with the number of files that are done, and the number of all files.
     """
     out = Path(out)
     check_count('--workers', workers)

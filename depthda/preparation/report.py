@@ -48,11 +48,8 @@ def describe_folder(manifest: Mapping[str, Any], out: str | os.PathLike) -> list
 def describe_isprs(manifest: Mapping[str, Any], out: str | os.PathLike) -> list[str]:
     """Describe a prepared ISPRS dataset: areas, tiles, heights, faults, and pixels by class."""
     areas, all_areas = manifest['areas'], LAYOUTS[manifest['dataset']].areas
-    tiles = sum(entry['tiles'] for entry in areas.values())
-    lines = [
-        f'{out}: {many(tiles, "tile")} of {manifest["tile"]}² pixels from '
-        f'{many(len(areas), "area")}'
-    ]
+    tiles = many(sum(entry['tiles'] for entry in areas.values()), 'tile')
+    lines = [f'{out}: {tiles} of {manifest["tile"]}² pixels from {many(len(areas), "area")}']
     if missing := [area for area in all_areas if area not in areas]:
         lines.append(
             f'not included: {len(missing)} of {len(all_areas)} areas ({", ".join(missing)})'

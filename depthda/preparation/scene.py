@@ -125,8 +125,7 @@ def find_tiles(scene: Scene, cut: Cut) -> Scene:
 def output_suffix(scenes: Sequence[Scene], cut: Cut) -> str:
     """Return the suffix of image tiles: ``'.png'`` for 8-bit grey or colour, otherwise ``'.tif'``.
 
-    8-bit grey and colour images may be mixed, because both are read as three bands. Images of other
-    kinds may not.
+    Grey and colour images may be mixed, because both are read as three bands. Other kinds may not.
     """
     kinds: dict[tuple[int, str], str] = {}
     for scene in scenes:
@@ -135,11 +134,10 @@ def output_suffix(scenes: Sequence[Scene], cut: Cut) -> str:
     suffixes = {tile_suffix(*kind) for kind in kinds}
     if len(kinds) > 1 and suffixes != {'.png'}:
         ((bands, dtype), name), ((other_bands, other_dtype), other) = list(kinds.items())[:2]
-        same_dtype = dtype == other_dtype
         raise UserError(
             f'{name} has {many(bands, "band")} of {dtype}, but {other} has '
             f'{many(other_bands, "band")} of {other_dtype}: prepare them as two datasets'
-            f'{", or select the same number of bands with --bands" if same_dtype else ""}'
+            f'{", or select the same number of bands with --bands" if dtype == other_dtype else ""}'
         )
     return suffixes.pop()
 

@@ -113,10 +113,7 @@ def _on_map(scenes: Iterable[Scene]) -> dict[str, Boxes]:
 
 
 def split_counts(scenes: Iterable[Scene], splits: TileSplits) -> dict[str, int]:
-    """Count tiles that a cut crosses, images in no list, and pairs of overlapping tiles.
-
-    The two tiles of such a pair are in different splits.
-    """
+    """Count tiles that a cut crosses, images in no list, and overlaps of different splits."""
     return dict(
         crossing=sum(split is None for split in splits.values()),
         unlisted=sum(splits.keys().isdisjoint(scene.boxes) for scene in scenes),
