@@ -13,28 +13,11 @@ from depthda.version import __version__
 
 # In the order in which a project uses them: data, training, tables, figures.
 COMMANDS = (
-    'demo',
-    'configs',
-    'weights',
-    'sample',
-    'prepare-dataset',
-    'depth',
-    'normalize-dsm',
-    'check-dataset',
-    'browse-dataset',
-    'train',
-    'test',
-    'predict',
-    'export',
-    'translate',
-    'submission',
-    'run-experiments',
-    'record-score',
-    'compare',
-    'audit',
-    'plot-logs',
-    'report',
-)
+    'demo', 'configs', 'weights',
+    'sample', 'prepare-dataset', 'depth', 'normalize-dsm', 'check-dataset', 'browse-dataset',
+    'train', 'test', 'predict', 'export', 'translate', 'submission',
+    'run-experiments', 'record-score', 'compare', 'audit', 'plot-logs', 'report',
+)  # fmt: skip
 # Files in tools/ whose names differ from those of their commands.
 _COMMAND_OF = {'make-sample': 'sample', 'estimate-depth': 'depth', 'make-submission': 'submission'}
 
