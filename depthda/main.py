@@ -95,13 +95,8 @@ def _run(name: str, prog: str, arguments: Sequence[str]) -> int:
 
 
 def _overview() -> str:
+    usage = 'usage: depthda COMMAND …\n'
+    about = 'Depth-guided cross-domain semantic segmentation of satellite and aerial images.\n'
     lines = [f'  {name:<17}{_module(name).__doc__.splitlines()[0]}' for name in COMMANDS]
-    return '\n'.join(
-        (
-            'usage: depthda COMMAND …\n',
-            'Depth-guided cross-domain semantic segmentation of satellite and aerial images.\n',
-            'commands:',
-            *lines,
-            '\ndepthda COMMAND --help describes a command; depthda --version prints the version.',
-        )
-    )
+    more = '\ndepthda COMMAND --help describes a command; depthda --version prints the version.'
+    return '\n'.join((usage, about, 'commands:', *lines, more))

@@ -30,9 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add('images', nargs='+', metavar='IMAGES', help='PNG, JPEG, TIFF, or folders')
     add('--out', metavar='DIR', help='folder of the maps (default: see above)')
-    text = (
-        'hub id of a Depth Anything model, or its local folder (for work without internet access)'
-    )
+    text = 'hub id or (for work without internet access) local folder of a Depth Anything model'
     add('--model', required=True, help=text)
     add('--name', help='without --out: name to use instead of <model> in rdepth/<model>')
     _add_network_arguments(parser)

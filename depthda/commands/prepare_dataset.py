@@ -54,7 +54,6 @@ def _add_loveda(parser: ArgumentParser) -> None:
 
 
 def _unpack_loveda(args: Namespace) -> int:
-    """Unpack, print the numbers of files, and return 1 if something is missing."""
     from depthda.preparation.loveda import counts, prepare_loveda
     from depthda.progress import progress_bars
 
@@ -108,7 +107,6 @@ def _add_isprs(parser: ArgumentParser) -> None:
 
 
 def _cut_isprs(args: Namespace) -> int:
-    """Cut with a progress bar, and print a report."""
     from depthda.preparation.isprs import IsprsSettings, prepare_isprs
     from depthda.preparation.report import describe_isprs
     from depthda.progress import progress_bars

@@ -122,7 +122,6 @@ def _add_image_options(parser: ArgumentParser) -> None:
 
 
 def add_stride(parser: ArgumentParser) -> None:
-    """Add ``--stride``."""
     parser.add_argument(
         '--stride',
         type=int,
@@ -132,7 +131,6 @@ def add_stride(parser: ArgumentParser) -> None:
 
 
 def add_nearest_colour(parser: ArgumentParser) -> None:
-    """Add ``--nearest-colour``."""
     parser.add_argument(
         '--nearest-colour',
         action='store_true',
@@ -152,10 +150,8 @@ def _add_depth_options(parser: ArgumentParser) -> None:
 
 def _add_split_options(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    text = (
-        'splits by share or by lists: train=0.7 val=0.1 test=0.2, or train=train.txt val=val.txt '
-    )
-    text += 'with one name per line'
+    text = 'splits by share or by lists: train=0.7 val=0.1 test=0.2, or train=train.txt '
+    text += 'val=val.txt with one name per line'
     add('--split', nargs='+', metavar='NAME=PART', help=text)
     add(
         '--split-by',
@@ -183,7 +179,6 @@ def _cut_liuzhou(args: Namespace) -> int:
 
 
 def _cut(args: Namespace, classes) -> int:
-    """Cut with a progress bar, and print a report."""
     from depthda.preparation.folder import FolderSettings, prepare_folder
     from depthda.preparation.report import describe_folder
     from depthda.preparation.scene import Cut

@@ -95,9 +95,7 @@ def prepare_loveda(
 
 def missing(out: Path) -> list[str]:
     """Describe, per split and domain, images that ``out`` lacks and images without a label map."""
-    numbers = {
-        subset: set(map(str, range(low, high + 1))) for subset, (low, high) in NUMBERS.items()
-    }
+    numbers = {part: {*map(str, range(low, high + 1))} for part, (low, high) in NUMBERS.items()}
 
     def faults(subset: Subset) -> Iterator[str]:
         images, masks = _stems(out, subset)
