@@ -41,9 +41,7 @@ def test_too_few_images_are_refused():
 def test_lists_decide_the_split():
     lists = {'train': ['b'], 'test': ['c', 'a']}
     assert by_list(['a', 'b', 'c', 'd'], lists) == {'b': 'train', 'c': 'test', 'a': 'test'}
-    with pytest.raises(
-        UserError, match='list of val names 1 image that the folder does not contain .e.'
-    ):
+    with pytest.raises(UserError, match='val names 1 image that the folder does not contain .e.'):
         by_list(['a', 'b'], {'val': ['e']})
     with pytest.raises(UserError, match='a is in the lists more than once'):
         by_list(['a', 'b'], {'val': ['a'], 'train': ['a', 'b']})
