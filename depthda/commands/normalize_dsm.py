@@ -73,8 +73,7 @@ def run(args: Namespace) -> None:
     from depthda.progress import progress_bars
 
     names = 'percentiles', 'value_range', 'nodata', 'fill', 'ground', 'window', 'window_pixels'
+    settings = SurfaceSettings(**picked(args, *names))
     with progress_bars() as show:
-        done = map_surfaces(
-            args.heights, args.out, SurfaceSettings(**picked(args, *names)), args.workers, show
-        )
+        done = map_surfaces(args.heights, args.out, settings, args.workers, show)
     print('\n'.join(describe(done, args.out, args.fill)))

@@ -33,9 +33,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     depth.add_argument('--depth', metavar='FILE', help=f'{text}a folder of files named like them')
     text = 'hub id or folder of a Depth Anything model, which estimates relative depth first'
     depth.add_argument('--depth-model', metavar='MODEL', help=text)
-    add_range(
-        depth, '--depth-range', 'heights that become 0 and 1 (default: the lowest and highest)'
-    )
+    text = 'heights that become 0 and 1 (default: the lowest and highest)'
+    add_range(depth, '--depth-range', text)
     _add_image_arguments(parser.add_argument_group('the image'))
     _add_outputs(parser.add_argument_group('outputs in addition to the map'))
     _add_network_arguments(parser.add_argument_group('the network'))

@@ -25,9 +25,8 @@ def run(args: Namespace) -> None:
     from depthda.experiments.page import make_page
     from depthda.experiments.page.page import HEAVY
 
-    page = make_page(
-        args.runs, **picked(args, 'out', 'names', 'title', 'tiles'), command=args.typed
-    )
+    options = picked(args, 'out', 'names', 'title', 'tiles')
+    page = make_page(args.runs, **options, command=args.typed)
     print(f'{page.path} ({page.size / 1e6:.1f} MB)')
     notes = list(page.missing)
     if page.size > HEAVY:
