@@ -68,9 +68,8 @@ def test_an_image_may_be_repeated_and_a_new_run_starts_from_nothing(tmp_path):
 def test_equal_names_on_two_ranks_are_refused_at_the_end(tmp_path, monkeypatch):
     metric = writer(out_dir=tmp_path)
     metric.process(None, [sample('/Rural/1.png')])
-    monkeypatch.setattr(
-        prediction_writer, 'all_gather_object', lambda written: [written, {'1': '/Urban/1.png'}]
-    )
+    other = {'1': '/Urban/1.png'}
+    monkeypatch.setattr(prediction_writer, 'all_gather_object', lambda written: [written, other])
     with pytest.raises(UserError, match='/Urban/1.png'):
         metric.evaluate(2)
 
