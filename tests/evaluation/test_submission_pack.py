@@ -34,10 +34,9 @@ def test_pack_refuses_a_wrong_folder_with_the_same_lines_and_writes_nothing(smal
     (folder / 'colour' / '4191.png').write_bytes(png(labels()))
     with pytest.raises(SubmissionError) as caught:
         pack(folder, tmp_path / 'u2r.zip')
-    zipped = write_zip(
-        tmp_path / 'same.zip',
-        {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob('*.*'))},
-    )
+    paths = sorted(folder.rglob('*.*'))
+    same = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    zipped = write_zip(tmp_path / 'same.zip', same)
     assert caught.value.faults == faults_in(zipped) and len(caught.value.faults) == 4
     assert str(caught.value).splitlines() == [str(fault) for fault in caught.value.faults]
     assert sorted(path.name for path in tmp_path.iterdir()) == ['pred', 'same.zip']
