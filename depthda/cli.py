@@ -203,9 +203,8 @@ def add_cfg_options(parser: argparse.ArgumentParser) -> None:
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that train and test share, named as in mmseg."""
     add_config(parser)
-    parser.add_argument(
-        '--work-dir', metavar='DIR', help='folder for results (default: work_dirs/<config name>)'
-    )
+    text = 'folder for results (default: work_dirs/<config name>)'
+    parser.add_argument('--work-dir', metavar='DIR', help=text)
     add_launcher(parser)
 
 

@@ -28,11 +28,8 @@ def find_config(name: str | Path) -> Path:
     for file in (packaged, packaged.with_name(f'{packaged.name}.py')):
         if parts and file.is_file():
             return file
-    matches = (
-        list(config_folder().glob(f'*/{path.name.removesuffix(".py")}.py'))
-        if len(parts) == 1
-        else []
-    )
+    pattern = f'*/{path.name.removesuffix(".py")}.py'
+    matches = list(config_folder().glob(pattern)) if len(parts) == 1 else []
     return matches[0] if len(matches) == 1 else path
 
 

@@ -12,14 +12,8 @@ _ORIGINALS = {
     'onedl-mmsegmentation': ('mmsegmentation',),
 }
 # Builds of OpenCV; any of them satisfies the requirement.
-_BUILDS = {
-    'opencv-python': (
-        'opencv-python',
-        'opencv-python-headless',
-        'opencv-contrib-python',
-        'opencv-contrib-python-headless',
-    )
-}
+_KINDS = ('python', 'python-headless', 'contrib-python', 'contrib-python-headless')
+_BUILDS = {'opencv-python': [f'opencv-{kind}' for kind in _KINDS]}
 
 
 def check_dependencies() -> None:
@@ -64,7 +58,7 @@ def _fault(requirement: Requirement) -> str | None:
 
 def installed_version(name: str) -> str | None:
     """Return the version of a distribution, or of another build of it; None without any."""
-    versions = (_installed(build) for build in _BUILDS.get(name, (name,)))
+    versions = (_installed(build) for build in _BUILDS.get(name, [name]))
     return next(filter(None, versions), None)
 
 

@@ -13,28 +13,11 @@ from depthda.version import __version__
 
 # In the order in which a project uses them: data, training, tables, figures.
 COMMANDS = (
-    'demo',
-    'configs',
-    'weights',
-    'sample',
-    'prepare-dataset',
-    'depth',
-    'normalize-dsm',
-    'check-dataset',
-    'browse-dataset',
-    'train',
-    'test',
-    'predict',
-    'export',
-    'translate',
-    'submission',
-    'run-experiments',
-    'record-score',
-    'compare',
-    'audit',
-    'plot-logs',
-    'report',
-)
+    'demo', 'configs', 'weights',
+    'sample', 'prepare-dataset', 'depth', 'normalize-dsm', 'check-dataset', 'browse-dataset',
+    'train', 'test', 'predict', 'export', 'translate', 'submission',
+    'run-experiments', 'record-score', 'compare', 'audit', 'plot-logs', 'report',
+)  # fmt: skip
 # Files in tools/ whose names differ from those of their commands.
 _COMMAND_OF = {'make-sample': 'sample', 'estimate-depth': 'depth', 'make-submission': 'submission'}
 
@@ -112,13 +95,8 @@ def _run(name: str, prog: str, arguments: Sequence[str]) -> int:
 
 
 def _overview() -> str:
+    usage = 'usage: depthda COMMAND …\n'
+    about = 'Depth-guided cross-domain semantic segmentation of satellite and aerial images.\n'
     lines = [f'  {name:<17}{_module(name).__doc__.splitlines()[0]}' for name in COMMANDS]
-    return '\n'.join(
-        (
-            'usage: depthda COMMAND …\n',
-            'Depth-guided cross-domain semantic segmentation of satellite and aerial images.\n',
-            'commands:',
-            *lines,
-            '\ndepthda COMMAND --help describes a command; depthda --version prints the version.',
-        )
-    )
+    more = '\ndepthda COMMAND --help describes a command; depthda --version prints the version.'
+    return '\n'.join((usage, about, 'commands:', *lines, more))

@@ -32,7 +32,8 @@ def check_launcher(launcher: str) -> None:
     if launcher == 'none':
         if _number('WORLD_SIZE') > 1:
             _refuse('WORLD_SIZE', 'pytorch')
-        # Check only steps of srun: a batch script is one process, even if it requested more tasks.
+        # Only for processes that srun started: a batch script is one process, however many tasks
+        # it has requested.
         if _number('SLURM_NTASKS') > 1 and 'SLURM_STEP_ID' in os.environ:
             _refuse('SLURM_NTASKS', 'slurm')
         return

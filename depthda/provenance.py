@@ -15,15 +15,8 @@ if TYPE_CHECKING:  # mmengine.runner imports torch, which the preparation of dat
 # File in a translated dataset that records its source and its model.
 TRANSLATION = 'translation.json'
 
-_DISTRIBUTIONS = (
-    'torch',
-    'onedl-mmengine',
-    'onedl-mmcv',
-    'onedl-mmsegmentation',
-    'transformers',
-    'numpy',
-    'opencv-python',
-)
+_DISTRIBUTIONS = ('torch', 'onedl-mmengine', 'onedl-mmcv', 'onedl-mmsegmentation')
+_DISTRIBUTIONS += ('transformers', 'numpy', 'opencv-python')
 
 
 def describe_dataset(dataset: Any) -> dict[str, Any]:

@@ -21,11 +21,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_config(parser)
     add = parser.add_argument
     add('--split', choices=['train', 'val', 'test'], default='train', help='data loader to use')
-    add(
-        '--out',
-        metavar='DIR',
-        help='folder for the sheets (default: work_dirs/browse/<config name>)',
-    )
+    text = 'folder for the sheets (default: work_dirs/browse/<config name>)'
+    add('--out', metavar='DIR', help=text)
     add('--number', type=int, default=16, help='number of images to show')
     add('--repeat', type=int, default=1, metavar='K', help='show K augmentations of each image')
     add('--seed', type=int, default=0, help='seed of the run')

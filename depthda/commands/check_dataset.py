@@ -30,7 +30,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Check, print and draw; return 1 if the data is not fit for training."""
     from depthda.datasets.checks.report import band_statistics, check_datasets, copies_in, describe
     from depthda.engine.checks.build_mistakes import build_mistakes
     from depthda.engine.checks.data_check import check_classes, data_warnings

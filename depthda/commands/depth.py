@@ -30,34 +30,18 @@ def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add('images', nargs='+', metavar='IMAGES', help='PNG, JPEG, TIFF, or folders')
     add('--out', metavar='DIR', help='folder of the maps (default: see above)')
-    text = (
-        'hub id of a Depth Anything model, or its local folder (for work without internet access)'
-    )
+    text = 'hub id or (for work without internet access) local folder of a Depth Anything model'
     add('--model', required=True, help=text)
     add('--name', help='without --out: name to use instead of <model> in rdepth/<model>')
     _add_network_arguments(parser)
-    add(
-        '--bands',
-        nargs=3,
-        type=int,
-        action=TupleAction,
-        metavar=('R', 'G', 'B'),
-        help='bands to use (counted from 1) if images have neither three bands nor one',
-    )
+    text = 'bands to use (counted from 1) if images have neither three bands nor one'
+    add('--bands', nargs=3, type=int, action=TupleAction, metavar=('R', 'G', 'B'), help=text)
     text = 'input values mapped to 0 and 255, if images do not have 8 bits'
     add_range(parser, '--value-range', text)
-    add(
-        '--batch-size',
-        type=int,
-        default=8,
-        help='number of images or tiles in one pass of the network',
-    )
-    add(
-        '--workers',
-        type=int,
-        default=2,
-        help='number of threads for reading, and of threads for writing',
-    )
+    text = 'number of images or tiles in one pass of the network'
+    add('--batch-size', type=int, default=8, help=text)
+    text = 'number of threads for reading, and of threads for writing'
+    add('--workers', type=int, default=2, help=text)
     text = 'use pytorch if torchrun starts the command; the processes share the images'
     add_launcher(parser, ['none', 'pytorch'], text)
 

@@ -62,12 +62,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='window of the opening. It must be LARGER THAN THE LARGEST BUILDING, or the middle of '
         'buildings counts as ground, but not much larger, or hills are removed as well',
     )
-    add(
-        '--window-pixels',
-        type=int,
-        metavar='N',
-        help='window in pixels, for files without georeference',
-    )
+    text = 'window in pixels, for files without georeference'
+    add('--window-pixels', type=int, metavar='N', help=text)
     add('--workers', type=int, default=2, help='number of threads')
 
 
@@ -77,8 +73,7 @@ def run(args: Namespace) -> None:
     from depthda.progress import progress_bars
 
     names = 'percentiles', 'value_range', 'nodata', 'fill', 'ground', 'window', 'window_pixels'
+    settings = SurfaceSettings(**picked(args, *names))
     with progress_bars() as show:
-        done = map_surfaces(
-            args.heights, args.out, SurfaceSettings(**picked(args, *names)), args.workers, show
-        )
+        done = map_surfaces(args.heights, args.out, settings, args.workers, show)
     print('\n'.join(describe(done, args.out, args.fill)))

@@ -19,15 +19,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('runs', nargs='+', metavar='RUN', help='folder of a run (its work_dir)')
     text = 'logged values to draw'
     add('--keys', nargs='+', default=['loss', 'mIoU'], metavar='KEY', help=text)
-    add(
-        '--smooth', type=float, default=0.0, metavar='F', help='smoothing, from 0 (none) to below 1'
-    )
+    text = 'smoothing, from 0 (none) to below 1'
+    add('--smooth', type=float, default=0.0, metavar='F', help=text)
     add('--log', choices=['x', 'y', 'xy'], default='', help='axes with a logarithmic scale')
     add('--out', default='curves.png', help='file to write (.png, .pdf or .svg)')
 
 
 def run(args: Namespace) -> None:
-    """Read the logs, report what is missing, draw."""
     from depthda.pictures.curves import describe_missing_keys, draw_curves, read_runs
 
     if Path(args.out).suffix not in ('.png', '.pdf', '.svg'):

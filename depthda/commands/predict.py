@@ -23,11 +23,8 @@ EXAMPLES = (
 
 def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add(
-        'model',
-        metavar='MODEL',
-        help='checkpoint (.pth), program (.pt2), folder of a bundle, or hub id of one',
-    )
+    text = 'checkpoint (.pth), program (.pt2), folder of a bundle, or hub id of one'
+    add('model', metavar='MODEL', help=text)
     add('scenes', nargs='+', metavar='SCENES', help='images, or folders of images')
     add('--out', required=True, metavar='MAP', help='map (.tif); for several scenes, a folder')
     add('--config', help='config of the model (default: the one in the checkpoint)')
@@ -36,9 +33,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     depth.add_argument('--depth', metavar='FILE', help=f'{text}a folder of files named like them')
     text = 'hub id or folder of a Depth Anything model, which estimates relative depth first'
     depth.add_argument('--depth-model', metavar='MODEL', help=text)
-    add_range(
-        depth, '--depth-range', 'heights that become 0 and 1 (default: the lowest and highest)'
-    )
+    text = 'heights that become 0 and 1 (default: the lowest and highest)'
+    add_range(depth, '--depth-range', text)
     _add_image_arguments(parser.add_argument_group('the image'))
     _add_outputs(parser.add_argument_group('outputs in addition to the map'))
     _add_network_arguments(parser.add_argument_group('the network'))
@@ -67,11 +63,8 @@ def _add_outputs(group) -> None:
     add('--min-area', type=float, default=0.0, metavar='M2', help=text)
     text = 'simplify polygons: their edges may move by up to this many pixels'
     add('--simplify', type=float, default=0.0, metavar='PX', help=text)
-    add(
-        '--preview',
-        action='store_true',
-        help='write a picture (.png) with a legend and a scale bar',
-    )
+    text = 'write a picture (.png) with a legend and a scale bar'
+    add('--preview', action='store_true', help=text)
     add('--stac', action='store_true', help='write STAC items (.json) of the map and its model')
     text = 'date of the scene for --stac, such as 2021-06-03, 2021-06-03T10:15:00Z or '
     add('--datetime', metavar='WHEN', help=f"{text}FROM/TO (default: the scene's tags)")
@@ -84,13 +77,8 @@ def _add_network_arguments(group) -> None:
     add('--window', type=int, metavar='PX', help="side of a window (default: the model's)")
     text = 'pixels that neighbouring windows share (default: half a window)'
     add('--overlap', type=int, metavar='PX', help=text)
-    add(
-        '--batch',
-        type=int,
-        default=4,
-        metavar='N',
-        help='number of windows in each pass of the network',
-    )
+    text = 'number of windows in each pass of the network'
+    add('--batch', type=int, default=4, metavar='N', help=text)
     text = 'average over mirror images (flips), or over mirror images and quarter turns (d4)'
     add('--tta', choices=['flips', 'd4'], help=text)
     add('--amp', action='store_true', help='compute in bfloat16 where it is safe')

@@ -54,7 +54,6 @@ def _add_loveda(parser: ArgumentParser) -> None:
 
 
 def _unpack_loveda(args: Namespace) -> int:
-    """Unpack, print the numbers of files, and return 1 if something is missing."""
     from depthda.preparation.loveda import counts, prepare_loveda
     from depthda.progress import progress_bars
 
@@ -80,12 +79,8 @@ def _add_isprs(parser: ArgumentParser) -> None:
     _add_sources(parser, 'data/potsdam')
     add('--tile', type=int, help='side of a tile (default: 896; Vaihingen 512)')
     prepare_folder.add_stride(parser)
-    add(
-        '--areas',
-        nargs='+',
-        metavar='AREA',
-        help='areas to cut, such as 2_10 or area1 (default: all)',
-    )
+    text = 'areas to cut, such as 2_10 or area1 (default: all)'
+    add('--areas', nargs='+', metavar='AREA', help=text)
     prepare_folder.add_nearest_colour(parser)
     add(
         '--replace',
@@ -96,12 +91,8 @@ def _add_isprs(parser: ArgumentParser) -> None:
     add('--workers', type=int, default=1, help='number of processes')
     text = 'orthophotos to cut (Potsdam: also from its RGBIR files; Vaihingen has only irrg)'
     add('--bands', nargs='+', choices=['irrg', 'rgb'], default=['irrg'], help=text)
-    add(
-        '--labels',
-        choices=['full', 'no-boundary', 'none'],
-        default='full',
-        help='label images: full, no-boundary (the borders of objects are ignored) or none',
-    )
+    text = 'label images: full, no-boundary (the borders of objects are ignored) or none'
+    add('--labels', choices=['full', 'no-boundary', 'none'], default='full', help=text)
     add(
         '--depth',
         nargs='*',
@@ -116,7 +107,6 @@ def _add_isprs(parser: ArgumentParser) -> None:
 
 
 def _cut_isprs(args: Namespace) -> int:
-    """Cut with a progress bar, and print a report."""
     from depthda.preparation.isprs import IsprsSettings, prepare_isprs
     from depthda.preparation.report import describe_isprs
     from depthda.progress import progress_bars

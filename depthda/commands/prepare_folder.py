@@ -1,6 +1,7 @@
 """The custom datasets of ``depthda prepare-dataset``: a folder of images, LiuZhou, Arctic."""
 
 from argparse import ArgumentParser, Namespace
+from dataclasses import fields
 from pathlib import Path
 
 from depthda.cli import TupleAction, add_range, help_texts, picked
@@ -49,9 +50,8 @@ def add_parsers(datasets) -> None:
     arctic = _add_parser(datasets, 'arctic', 'Arctic scenes, season by season')
     text = 'list of the classes, as for folder'
     arctic.add_argument('--classes', metavar='FILE', required=True, help=text)
-    arctic.add_argument(
-        '--season', dest='domain', required=True, help='name of the domain, such as winter'
-    )
+    text = 'name of the domain, such as winter'
+    arctic.add_argument('--season', dest='domain', required=True, help=text)
     arctic.set_defaults(call=lambda args: _cut(args, _listed_classes(args)))
 
 
@@ -122,7 +122,6 @@ def _add_image_options(parser: ArgumentParser) -> None:
 
 
 def add_stride(parser: ArgumentParser) -> None:
-    """Add ``--stride``."""
     parser.add_argument(
         '--stride',
         type=int,
@@ -132,7 +131,6 @@ def add_stride(parser: ArgumentParser) -> None:
 
 
 def add_nearest_colour(parser: ArgumentParser) -> None:
-    """Add ``--nearest-colour``."""
     parser.add_argument(
         '--nearest-colour',
         action='store_true',
@@ -152,10 +150,8 @@ def _add_depth_options(parser: ArgumentParser) -> None:
 
 def _add_split_options(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    text = (
-        'splits by share or by lists: train=0.7 val=0.1 test=0.2, or train=train.txt val=val.txt '
-    )
-    text += 'with one name per line'
+    text = 'splits by share or by lists: train=0.7 val=0.1 test=0.2, or train=train.txt '
+    text += 'val=val.txt with one name per line'
     add('--split', nargs='+', metavar='NAME=PART', help=text)
     add(
         '--split-by',
@@ -183,7 +179,6 @@ def _cut_liuzhou(args: Namespace) -> int:
 
 
 def _cut(args: Namespace, classes) -> int:
-    """Cut with a progress bar, and print a report."""
     from depthda.preparation.folder import FolderSettings, prepare_folder
     from depthda.preparation.report import describe_folder
     from depthda.preparation.scene import Cut
@@ -192,19 +187,12 @@ def _cut(args: Namespace, classes) -> int:
 
     if args.stride is None:
         args.stride = args.tile
-    cut_options = (
-        'tile',
-        'stride',
-        'bands',
-        'stretch',
-        'keep_values',
-        'nearest_colour',
-        'depth_range',
-    )
-    files = ('images', 'labels', 'depth', 'image_suffix', 'label_suffix', 'depth_suffix')
+    # The options have the names of the fields.
+    options = [field.name for field in fields(Cut) if field.name != 'classes']
+    files = 'images', 'labels', 'depth', 'image_suffix', 'label_suffix', 'depth_suffix', 'domain'
     settings = FolderSettings(
-        **picked(args, *files, 'domain'),
-        cut=Cut(**picked(args, *cut_options, 'warp', 'depth_name', 'class_field'), classes=classes),
+        **picked(args, *files),
+        cut=Cut(**picked(args, *options), classes=classes),
         splits=read_splits(args.split, args.split_by, args.seed),
     )
     with progress_bars() as show:

@@ -24,9 +24,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> None:
     from depthda.experiments.page.page import HEAVY, make_page
 
-    page = make_page(
-        args.runs, **picked(args, 'out', 'names', 'title', 'tiles'), command=args.typed
-    )
+    options = picked(args, 'out', 'names', 'title', 'tiles')
+    page = make_page(args.runs, **options, command=args.typed)
     print(f'{page.path} ({page.size / 1e6:.1f} MB)')
     notes = list(page.missing)
     if page.size > HEAVY:

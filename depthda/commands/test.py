@@ -67,7 +67,7 @@ def _score_predictions(args: Namespace) -> None:
 
 
 def _test_depth(args: Namespace) -> None:
-    """Run the audit with these kinds of depth, as this option did before it had a command."""
+    """Run ``depthda audit``, of which ``--depth`` is the former name."""
     from depthda.console import warn
     from depthda.experiments.audit.audit import audit
 

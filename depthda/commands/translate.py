@@ -13,10 +13,8 @@ EXAMPLES = (
 def add_arguments(parser: ArgumentParser) -> None:
     add_config(parser)
     add = parser.add_argument
-    add(
-        'checkpoint',
-        help='checkpoint (.pth) of a model that was trained with CONFIG, or its work dir',
-    )
+    text = 'checkpoint (.pth) of a model that was trained with CONFIG, or its work dir'
+    add('checkpoint', help=text)
     add('--out', required=True, metavar='DIR', help='folder for the new dataset')
     add('--batch-size', type=int, default=4, metavar='N', help='number of tiles at a time')
     text = 'how the processes were started (pytorch for torchrun); they share the tiles'

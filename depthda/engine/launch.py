@@ -26,13 +26,7 @@ from depthda.engine.checks.value_check import check_bands, check_evaluation
 from depthda.engine.hooks.collapse_hook import ClassThresholdHook, CollapseHook
 from depthda.engine.hooks.non_finite_hook import NonFiniteHook
 from depthda.engine.overrides import as_list
-from depthda.engine.prepare import (
-    add_outputs,
-    load_config,
-    load_test_config,
-    prepare,
-    use_amp,
-)
+from depthda.engine.prepare import add_outputs, load_config, load_test_config, prepare, use_amp
 from depthda.engine.resume import Start, find_start
 from depthda.engine.run_end import (
     FirstIterationHook,

@@ -63,10 +63,10 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
     cfg.work_dir = work_dir or cfg.get('work_dir') or f'work_dirs/{Path(config).stem}'
     check_outputs(cfg, work_dir=cfg.work_dir)
     _refuse_overwriting(Path(config), Path(cfg.work_dir))
-    for name in _LOADERS:
-        # torch refuses persistent_workers without workers.
-        if cfg.get(name) and not cfg[name].get('num_workers'):
-            cfg[name].persistent_workers = False
+    loaders = [cfg[name] for name in _LOADERS if cfg.get(name)]
+    for loader in loaders:
+        if not loader.get('num_workers'):  # torch refuses persistent_workers without workers
+            loader.persistent_workers = False
     separate = cfg.get('optim_wrapper', {}).get('constructor') == _PARTS
     if launcher != 'none' and separate and cfg.model.type != 'DomainAdaptation':
         # Each part has its own update, so its gradients are exchanged separately.
@@ -77,9 +77,8 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
     if torch.cuda.is_available():
         return
     # Pinned memory speeds up copies to a GPU; without a GPU, torch warns about it.
-    for name in _LOADERS:
-        if cfg.get(name):
-            cfg[name].pin_memory = False
+    for loader in loaders:
+        loader.pin_memory = False
     if launcher == 'pytorch':
         # mmengine cannot start training in several processes on CPUs.
         init_processes(launcher)

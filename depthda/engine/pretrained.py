@@ -27,7 +27,7 @@ def pretrained_weights(cfg: Config) -> Iterator[str]:
 
 
 def fetch(weights: str) -> Path:
-    """Download weights into the cache of Hugging Face or torch, and return their path."""
+    """Download weights into the cache of Hugging Face or torch; return the folder with them."""
     if '://' not in weights:
         return fetch_model(weights)
     import torch

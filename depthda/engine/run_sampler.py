@@ -18,12 +18,8 @@ class RunSampler(Sampler):
     Position ``p`` of the run draws element ``p mod N`` of the permutation of epoch ``p div N``. The
     seed of its augmentation is derived from ``(seed, p)``. Rank ``r`` of ``W`` takes the positions
     ``r, r + W, r + 2W, …``, so one optimiser step sees the same samples however many ranks share
-    its batch. :meth:`skip` jumps to any position without drawing the samples before it.
-
-    Args:
-        dataset: The dataset to sample from.
-        shuffle: Draw a new permutation each epoch; otherwise keep the order of the dataset.
-        seed: Seed of the run; mmengine passes the runner's.
+    its batch. :meth:`skip` jumps to any position without drawing the samples before it. Without
+    ``shuffle``, each epoch has the order of the dataset. ``seed`` is that of the runner.
     """
 
     def __init__(self, dataset: Sized, shuffle: bool = True, seed: int | None = None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.evaluator import Evaluator
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, METRICS, TRANSFORMS
 
@@ -26,9 +27,7 @@ from depthda.progress import tracked
 from depthda.provenance import describe_dataset
 
 # Entries of metrics.json that are not known for maps that other code made.
-_UNKNOWN = dict.fromkeys(
-    ('checkpoint', 'selection', 'trained_on', 'initialised_from', 'tta', 'seed', 'device')
-)
+_UNKNOWN = ('checkpoint', 'selection', 'trained_on', 'initialised_from', 'tta', 'seed', 'device')
 
 
 def score_predictions(
@@ -54,22 +53,19 @@ def score_predictions(
         check_test_headline(cfg)
         dataset = DATASETS.build(cfg.test_dataloader.dataset)
     samples = _Samples(cfg, dataset, predictions)
-    scores: dict[str, Any] = {}
+    evaluator = Evaluator(metrics)
+    evaluator.dataset_meta = dataset.metainfo
     with quiet_console():
-        for metric in metrics:
-            metric.dataset_meta = dataset.metainfo
         for sample in tracked('scoring', samples):
-            for metric in metrics:
-                metric.process(None, [sample])
-        for metric in metrics:
-            scores |= metric.evaluate(len(samples))
+            evaluator.process([sample])
+        scores = evaluator.evaluate(len(samples))
     if samples.lowest > 0:
         warn(
             f'no pixel in {predictions} has class 0 ({dataset.metainfo["classes"][0]}): if the '
             'maps number their classes from 1, subtract 1 and score them again'
         )
     maps = {'folder': str(predictions), 'files': len(samples), 'sha256': samples.sha256}
-    about = {'predictions': maps, **_UNKNOWN, 'tested_on': describe_dataset(dataset)}
+    about = {'predictions': maps, **dict.fromkeys(_UNKNOWN), 'tested_on': describe_dataset(dataset)}
     results = describe_test(config, cfg_options, about, scores, metrics[0], started)
     results['device'] = None
     # The maps are copied next to their scores, where a report page looks for them.

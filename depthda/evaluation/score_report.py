@@ -1,5 +1,6 @@
 """The report of a test: scores by groups of (domain, split) cells, and a table for the log."""
 
+from collections.abc import Iterable
 from io import StringIO
 from typing import Any
 
@@ -31,6 +32,12 @@ def group_cells(cells: list[DomainSplit]) -> dict[str, list[DomainSplit]]:
     groups |= {name: [cell for cell in cells if cell[1] == name] for name in splits}
     groups |= {f'{cell[1]}/{cell[0]}': [cell] for cell in cells if None not in cell}
     return groups
+
+
+def choosing_group(keys: Iterable[str], headlines: Iterable[str | None]) -> str:
+    """Return the images whose score chooses a checkpoint, such as Rural for 'Rural/mIoU'."""
+    groups = {key.rpartition('/')[0] for key in keys}
+    return (groups.pop() if len(groups) == 1 else '') or next(filter(None, headlines), POOLED)
 
 
 def group_report(

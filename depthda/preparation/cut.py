@@ -89,17 +89,32 @@ class ImageRows(Rows):
         return dict(clipped=self.clipped, levels=self.levels, **missing)
 
 
-class LabelRows(Rows):
+class ClassRows(Rows):
+    """Rows of class indices, with counts of the pixels in tiles."""
+
+    recoloured = 0  # pixels, in all rows read, that got the class of the nearest colour
+
+    def __init__(self, file, raster, classes: ClassList) -> None:
+        super().__init__(file, raster)
+        self.classes, self.counts = classes, np.zeros(IGNORED + 1, np.int64)
+
+    def count(self, tile: np.ndarray) -> None:
+        self.counts += np.bincount(tile.ravel(), minlength=IGNORED + 1)
+
+    def facts(self) -> dict[str, Any]:
+        counts = self.counts[[*range(len(self.classes.names)), IGNORED]]
+        return dict(pixels=counts.tolist(), recoloured=self.recoloured > 0)
+
+
+class LabelRows(ClassRows):
     """Rows of a label file, converted to class indices.
 
     With ``nearest``, a colour that is not in the class list gets the class of the nearest colour.
     """
 
     def __init__(self, file, raster, classes: ClassList, nearest: bool = False) -> None:
-        super().__init__(file, raster)
-        self.classes, self.nearest = classes, nearest
-        self.recoloured = 0  # pixels, in all rows read, that got the class of the nearest colour
-        self.counts = np.zeros(IGNORED + 1, np.int64)  # pixels in tiles by class index
+        super().__init__(file, raster, classes)
+        self.nearest = nearest
         if raster.driver == 'JPEG':
             raise UserError(f'{file} {LABELS_IN_JPEG}')
         kind = np.dtype(raster.dtypes[0])
@@ -144,13 +159,6 @@ class LabelRows(Rows):
                 f'{few(map(str, unknown), 5)}, but the class list has only {known}: {fix}'
             )
         return labels
-
-    def count(self, tile: np.ndarray) -> None:
-        self.counts += np.bincount(tile.ravel(), minlength=IGNORED + 1)
-
-    def facts(self) -> dict[str, Any]:
-        counts = self.counts[[*range(len(self.classes.names)), IGNORED]]
-        return dict(pixels=counts.tolist(), recoloured=self.recoloured > 0)
 
     def _of_colours(self, red: np.ndarray, green: np.ndarray, blue: np.ndarray) -> np.ndarray:
         codes = red << 16 | green << 8 | blue

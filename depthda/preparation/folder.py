@@ -18,14 +18,7 @@ from depthda.io.grids import Placed, check_aligned, place, warp
 from depthda.io.headers import MAX_BANDS, check_upright, file_format, is_complete, misnamed
 from depthda.io.manifest import read_manifest
 from depthda.io.polygons import is_polygon_file
-from depthda.preparation.cut import (
-    LABELS_IN_JPEG,
-    DepthRows,
-    ImageRows,
-    LabelRows,
-    Rows,
-    cut_scene,
-)
+from depthda.preparation.cut import LABELS_IN_JPEG, DepthRows, ImageRows, LabelRows, Rows, cut_scene
 from depthda.preparation.heights import with_range
 from depthda.preparation.manifest import PreparedScenes
 from depthda.preparation.polygon_rows import PolygonRows
@@ -40,7 +33,7 @@ from depthda.preparation.scene import (
     output_suffix,
     scene_name,
 )
-from depthda.preparation.splits import Splits, check_shares, split_counts, split_tiles
+from depthda.preparation.splits import Splits, split_counts, split_tiles
 from depthda.workers import each_done, worker_pool
 
 _KINDS = {'image': 'images', 'label': 'labels', 'depth map': 'depth'}
@@ -161,21 +154,12 @@ def _check_settings(out: Path, settings: FolderSettings, workers: int) -> None:
     cut, labels, depth = settings.cut, settings.labels, settings.depth
     ranges = {'--depth-range': cut.depth_range, '--stretch': cut.stretch}
     has_colours = labels and cut.classes and cut.classes.coloured
+    polygons = labels and is_polygon_file(labels)
     needs = (
         ('--labels', labels, '--classes', cut.classes),
         ('--label-suffix', settings.label_suffix, '--labels', labels),
-        (
-            '--class-field',
-            cut.class_field,
-            '--labels FILE.gpkg',
-            labels and is_polygon_file(labels),
-        ),
-        (
-            '--labels with polygons',
-            labels and is_polygon_file(labels),
-            '--class-field',
-            cut.class_field,
-        ),
+        ('--class-field', cut.class_field, '--labels FILE.gpkg', polygons),
+        ('--labels with polygons', polygons, '--class-field', cut.class_field),
         ('--nearest-colour', cut.nearest_colour, '--labels with colours', has_colours),
         ('--stride', cut.stride, '--tile', cut.tile is not None),
         ('--depth-range', cut.depth_range, '--depth', depth),
@@ -194,8 +178,6 @@ def _check_settings(out: Path, settings: FolderSettings, workers: int) -> None:
             f'--depth-name {cut.depth_name!r} cannot be a folder next to images: use a relative '
             'path that does not begin with images, labels or dots'
         )
-    if settings.splits is not None and settings.splits.shares is not None:
-        check_shares(settings.splits.shares)
     for source in filter(None, (settings.images, labels, depth)):
         source_path, out_path = source.resolve(), out.resolve()
         if source_path.is_relative_to(out_path) or out_path.is_relative_to(source_path):

@@ -149,7 +149,7 @@ class Download:
         self.title, self.layout = dataset.title(), LAYOUTS[dataset]
         self.files = list_files(sources)
         self.name = str(sources[0]) + (f' (and {len(sources) - 1} more)' if sources[1:] else '')
-        # The end of a message about missing files if there are zips within zips.
+        # Added to a message about missing files, which may be in a zip within a zip.
         zips = [file for file in self.files if file.suffix == '.zip']
         self.advice = f' ({zips[0]} is zipped twice: unpack the outer zip)' if zips else ''
 
@@ -182,7 +182,7 @@ class Download:
         layout = self.layout
         bands_in = {kind: _RGB}
         if 'rgbir' in layout.kinds and kind in layout.bands:
-            # RGBIR files contain these bands too. A file with only these bands is preferred.
+            # An RGBIR file has these bands, too, but a file with only these bands is preferred.
             bands_in = {'rgbir': _IN_RGBIR[kind], kind: _RGB}
         by_area: dict[str, ProductFile] = {}
         for file_kind, bands in bands_in.items():
@@ -264,14 +264,14 @@ class _Heights(DepthRows):
 
 def _check_settings(layout: Layout, settings: IsprsSettings) -> None:
     """Refuse settings that contradict the layout of the dataset, before any file is read."""
-    unknown = [band for band in settings.bands if band not in layout.bands]
-    if unknown or not settings.bands:
-        fault = f'has no bands {", ".join(unknown)}' if unknown else 'needs at least one band'
-        raise UserError(f'{settings.dataset} {fault}: use {" or ".join(layout.bands)}')
-    if unknown := [area for area in settings.areas or () if area not in layout.areas]:
-        raise UserError(
-            f'{settings.dataset} has no area {", ".join(unknown)}: it has {", ".join(layout.areas)}'
-        )
+    if not settings.bands:
+        raise UserError(f'{settings.dataset} needs an orthophoto: use {" or ".join(layout.bands)}')
+    bands, areas = (settings.bands, layout.bands), (settings.areas or (), layout.areas)
+    for noun, (chosen, known) in {'orthophoto': bands, 'area': areas}.items():
+        if unknown := [name for name in chosen if name not in known]:
+            raise UserError(
+                f'{settings.dataset} has no {noun} {", ".join(unknown)}: it has {", ".join(known)}'
+            )
 
 
 def _dsm_range(

@@ -59,10 +59,8 @@ def prepare_loveda(
     Args:
         sources: Zips, folders of zips, or folders that contain the unpacked tree (or mmseg's) at
             any depth.
-        out: The folder to write, for ``data_root`` of a config.
         partial: Accept files of other sizes, and a dataset that is not complete.
         workers: Number of threads that decode and write.
-        progress: Called with the number of files that are done, and the number of all files.
     """
     out = Path(out)
     check_count('--workers', workers)
@@ -97,9 +95,7 @@ def prepare_loveda(
 
 def missing(out: Path) -> list[str]:
     """Describe, per split and domain, images that ``out`` lacks and images without a label map."""
-    numbers = {
-        subset: set(map(str, range(low, high + 1))) for subset, (low, high) in NUMBERS.items()
-    }
+    numbers = {part: {*map(str, range(low, high + 1))} for part, (low, high) in NUMBERS.items()}
 
     def faults(subset: Subset) -> Iterator[str]:
         images, masks = _stems(out, subset)

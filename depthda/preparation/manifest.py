@@ -67,16 +67,10 @@ class PreparedFolder(ResumableFolder):
     ) -> None:
         """Find the files that ``writing`` must remove; refuse them without ``replace``.
 
-        They are the ``tiles`` and ``lists``, and the depth maps of ``stale`` tiles. These maps are
-        found in all folders without tiles, such as ``rdepth/<model>``. They are removed because a
-        wrong depth map is worse than none.
-
-        Args:
-            tiles: Tiles whose image is gone or has changed.
-            stale: Names of tiles whose pixels change.
-            lists: Lists of splits that no longer exist.
-            replace: Whether files may be removed.
-            reason: Why files must be removed, for the message.
+        They are the ``tiles`` whose image is gone or has changed, the ``lists`` of splits that no
+        longer exist, and the depth maps of the tiles named in ``stale``, whose pixels change. These
+        maps are found in all folders without tiles, such as ``rdepth/<model>``. They are removed
+        because a wrong depth map is worse than none. ``reason`` is the beginning of the message.
         """
         tile_folders = tuple(f'{folder}/' for folder in {*self.products, *tiles})
         maps: dict[str, list[Path]] = {}
@@ -105,10 +99,8 @@ class PreparedFolder(ResumableFolder):
 class PreparedScenes(PreparedFolder):
     """The tiles of a folder of images, with one entry for each image.
 
-    Args:
-        root: The folder.
-        about: ``classes``, ``palette``, ``domain``, ``labels`` (whether there are any), ``depth``
-            (its folder), ``image_suffix``, and ``settings``, which affect the content of tiles.
+    ``about`` holds the other entries of the manifest: ``labels`` (whether there are any), ``depth``
+    (its folder), ``settings``, which affect the content of tiles, and more.
     """
 
     parts = 'scenes'
@@ -196,13 +188,8 @@ class PreparedScenes(PreparedFolder):
 class PreparedAreas(PreparedFolder):
     """The tiles of an ISPRS dataset, with a manifest entry for each product of an area.
 
-    So a later run can add bands or a surface model.
-
-    Args:
-        root: The folder.
-        about: ``dataset``, ``tile`` and ``stride`` of all tiles, ``labels`` (their kind; None if no
-            labels are requested), ``classes`` and ``dsm_range``.
-        order: All areas of the dataset.
+    So a later run can add bands or a surface model. ``about`` holds the other entries, such as the
+    kind of ``labels`` (None if no labels are requested). ``order`` lists all areas.
     """
 
     parts = 'areas'

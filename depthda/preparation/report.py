@@ -47,26 +47,20 @@ def describe_folder(manifest: Mapping[str, Any], out: str | os.PathLike) -> list
 
 def describe_isprs(manifest: Mapping[str, Any], out: str | os.PathLike) -> list[str]:
     """Describe a prepared ISPRS dataset: areas, tiles, heights, faults, and pixels by class."""
-    areas, all_areas = manifest['areas'], LAYOUTS[manifest['dataset']].areas
-    tiles = sum(entry['tiles'] for entry in areas.values())
-    lines = [
-        f'{out}: {many(tiles, "tile")} of {manifest["tile"]}² pixels from '
-        f'{many(len(areas), "area")}'
-    ]
-    if missing := [area for area in all_areas if area not in areas]:
-        lines.append(
-            f'not included: {len(missing)} of {len(all_areas)} areas ({", ".join(missing)})'
-        )
+    areas, known = manifest['areas'], LAYOUTS[manifest['dataset']].areas
+    tiles = many(sum(entry['tiles'] for entry in areas.values()), 'tile')
+    lines = [f'{out}: {tiles} of {manifest["tile"]}² pixels from {many(len(areas), "area")}']
+    if missing := [area for area in known if area not in areas]:
+        lines.append(f'not included: {len(missing)} of {len(known)} areas ({", ".join(missing)})')
     if manifest['dsm_range']:
         low, high = manifest['dsm_range']['metres']
         lines.append(f'DSM: {low:.2f} m is depth 0, {high:.2f} m is depth 1')
     totals = dict.fromkeys((*CLASSES, 'ignored'), 0)
     for area, entry in areas.items():
         for facts in entry['products'].values():
-            if pixels := facts.get('recoloured'):
-                lines.append(
-                    f'{facts["file"]}: {many(pixels, "pixel")} got the class of the nearest colour'
-                )
+            if recoloured := facts.get('recoloured'):
+                pixels = many(recoloured, 'pixel')
+                lines.append(f'{facts["file"]}: {pixels} got the class of the nearest colour')
             if 'first' in facts and (facts['size'], facts['first']) != (entry['size'], [0, 0]):
                 size, image_size = ('×'.join(map(str, part['size'])) for part in (facts, entry))
                 column, row = facts['first']

@@ -77,9 +77,9 @@ class Scene(NamedTuple):
 
 
 def scene_name(path: str, suffix: str | None = None) -> str:
-    """Return the name of an image: its path without ``suffix``, or without its own image suffix.
+    """Return the name of an image, with which the names of its tiles begin.
 
-    The names of the image's tiles begin with this name.
+    It is the path without ``suffix``, which defaults to the suffix of any image.
     """
     stem, end = os.path.splitext(path)
     if suffix:
@@ -123,7 +123,7 @@ def find_tiles(scene: Scene, cut: Cut) -> Scene:
 
 
 def output_suffix(scenes: Sequence[Scene], cut: Cut) -> str:
-    """Return ``'.png'`` for tiles of 8-bit grey and colour images, ``'.tif'`` for all others.
+    """Return the suffix of image tiles: ``'.png'`` for 8-bit grey or colour, otherwise ``'.tif'``.
 
     Grey and colour images may be mixed, because both are read as three bands. Other kinds may not.
     """
@@ -134,11 +134,10 @@ def output_suffix(scenes: Sequence[Scene], cut: Cut) -> str:
     suffixes = {tile_suffix(*kind) for kind in kinds}
     if len(kinds) > 1 and suffixes != {'.png'}:
         ((bands, dtype), name), ((other_bands, other_dtype), other) = list(kinds.items())[:2]
-        same_dtype = dtype == other_dtype
         raise UserError(
             f'{name} has {many(bands, "band")} of {dtype}, but {other} has '
             f'{many(other_bands, "band")} of {other_dtype}: prepare them as two datasets'
-            f'{", or select the same number of bands with --bands" if same_dtype else ""}'
+            f'{", or select the same number of bands with --bands" if dtype == other_dtype else ""}'
         )
     return suffixes.pop()
 

@@ -30,6 +30,12 @@ class Splits:
     by: str = 'image'  # 'image' keeps the tiles of an image together; 'block' cuts the area
     seed: int = 0  # seed of the random order of the images
 
+    def __post_init__(self) -> None:
+        shares = self.shares
+        if shares and not (min(shares.values()) > 0 and abs(sum(shares.values()) - 1) <= 1e-6):
+            text = ' '.join(f'{name}={share:g}' for name, share in shares.items())
+            raise UserError(f'the shares {text} must be positive numbers that add up to 1')
+
     @property
     def names(self) -> list[str]:
         return list(self.shares if self.lists is None else self.lists)
@@ -107,10 +113,7 @@ def _on_map(scenes: Iterable[Scene]) -> dict[str, Boxes]:
 
 
 def split_counts(scenes: Iterable[Scene], splits: TileSplits) -> dict[str, int]:
-    """Count tiles that a cut crosses, images in no list, and pairs of overlapping tiles.
-
-    The two tiles of such a pair are in different splits.
-    """
+    """Count tiles that a cut crosses, images in no list, and overlaps of different splits."""
     return dict(
         crossing=sum(split is None for split in splits.values()),
         unlisted=sum(splits.keys().isdisjoint(scene.boxes) for scene in scenes),
@@ -146,13 +149,6 @@ def _refuse_copies(scenes: Iterable[Scene], splits: TileSplits) -> None:
             f'the original ({few(pairs)}): keep one file of each image, or put all copies of an '
             'image in one list (--split NAME=FILE)'
         )
-
-
-def check_shares(shares: Shares) -> None:
-    """Refuse shares that are not positive or do not add up to 1."""
-    if min(shares.values()) <= 0 or not abs(sum(shares.values()) - 1) <= 1e-6:
-        text = ' '.join(f'{name}={share:g}' for name, share in shares.items())
-        raise UserError(f'the shares {text} must be positive numbers that add up to 1')
 
 
 def by_image(names: Iterable[str], shares: Shares, seed: int) -> dict[str, str]:
@@ -239,5 +235,4 @@ def by_block(regions: Iterable[Boxes], shares: Shares) -> TileSplits:
 def _names_by_share(count: int, shares: Shares) -> list[str]:
     """Return ``count`` names of splits in the order of ``shares``, each as often as its share."""
     ends = [round(reached * count) for reached in accumulate(shares.values())]
-    sizes = np.diff([0, *ends])
-    return [name for name, size in zip(shares, sizes, strict=True) for _ in range(size)]
+    return np.repeat([*shares], np.diff([0, *ends])).tolist()

@@ -50,16 +50,8 @@ def crops(height, width):
     'method, options, message',
     [
         (RARE, {f'{TARGET}.data_root': 'nowhere'}, 'folder nowhere (data_root) does not exist: ma'),
-        (
-            RARE,
-            crops(64, 64),
-            'crop_size is (64, 64), but the source domain has crops of (128',
-        ),
-        (
-            RARE,
-            crops(256, 256),
-            'crop_size is (256, 256), but the source domain has crops of (',
-        ),
+        (RARE, crops(64, 64), 'crop_size is (64, 64), but the source domain has crops of (128'),
+        (RARE, crops(256, 256), 'crop_size is (256, 256), but the source domain has crops of ('),
         (
             OWN,
             {f'{TARGET}.depth': None},

@@ -140,10 +140,7 @@ def test_a_killed_training_s_workers_do_not_keep_its_lock(tmp_path):
 
 @pytest.mark.parametrize(
     'key, value, old',
-    [
-        ('optim_wrapper.optimizer.lr', 1e-5, 0.003),
-        ('param_scheduler.1.end', 5, 4),
-    ],
+    [('optim_wrapper.optimizer.lr', 1e-5, 0.003), ('param_scheduler.1.end', 5, 4)],
 )
 def test_a_resumed_run_keeps_its_optimiser_and_schedule(trained, tmp_path, key, value, old):
     folder, options = trained

@@ -1,4 +1,4 @@
-"""Small predictions of LoveDA's test images, as PNG files and zips."""
+"""Small PNGs and zips in place of predictions for LoveDA's test images."""
 
 import io
 import zipfile
@@ -8,11 +8,11 @@ from PIL import Image
 
 from depthda.evaluation.submission import review
 
-NAMES = ['4191.png', '4192.png', '4193.png', '4194.png']
+RURAL = ['4191.png', '4192.png', '4193.png', '4194.png']
 URBAN = ['5167.png', '5168.png', '5169.png']
 
 
-def check(path, **kwargs):
+def faults_in(path, **kwargs):
     return review(path, **kwargs)[1]
 
 
@@ -30,7 +30,7 @@ def labels(seed=0, low=0, size=16):
 
 
 def good():
-    return {name: png(labels(i)) for i, name in enumerate(NAMES)}
+    return {name: png(labels(i)) for i, name in enumerate(RURAL)}
 
 
 def write_zip(path, files, **kwargs):

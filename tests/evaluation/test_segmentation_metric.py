@@ -60,9 +60,8 @@ def test_one_domain_and_split_has_only_unprefixed_scores():
         classes |= {f'{score}.{name}': v for name, v in zip(CLASSES, per_class, strict=True)}
     assert logged == pytest.approx(expected(samples) | classes)
     assert all(type(value) is float for value in logged.values())
-    assert metric.report['groups']['all']['confusion_matrix'] == (
-        sk().confusion_matrix(target, pred).tolist()
-    )
+    matrix = metric.report['groups']['all']['confusion_matrix']
+    assert matrix == sk().confusion_matrix(target, pred).tolist()
 
 
 CELLS = [('Rural', 'Train'), ('Rural', 'Val'), ('Urban', 'Train'), ('Urban', 'Val')]
@@ -183,12 +182,11 @@ def test_a_second_evaluation_starts_from_nothing():
 
 
 def test_the_table_in_the_log_fits_100_columns(monkeypatch):
-    lines = []
-    monkeypatch.setattr(
-        'depthda.evaluation.segmentation_metric.show', lambda text: lines.extend(text.splitlines())
-    )
+    texts = []
+    monkeypatch.setattr('depthda.evaluation.segmentation_metric.show', texts.append)
     samples = [sample(i, *CELLS[i % 4]) for i in range(4)]
     logged, _ = evaluate(samples)
+    lines = texts[0].splitlines()
     assert max(map(len, lines)) <= 100
     row = next(line.split() for line in lines if line.split()[:1] == ['road'])
     assert row[1] == f'{logged["IoU.road"]:.2f}'
@@ -219,9 +217,8 @@ def test_mistakes_are_explained():
 
 
 def _rank(rank, store, out):
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{store}', rank=rank, world_size=2
-    )
+    store = f'file://{store}'
+    torch.distributed.init_process_group('gloo', init_method=store, rank=rank, world_size=2)
     results = {}
     # Of 7 samples, one is repeated, so that both ranks get 4. Of 1, rank 1 gets only a repetition.
     for size in (7, 6, 1):
@@ -243,9 +240,8 @@ def _rank(rank, store, out):
 
 def test_two_ranks_and_one_compute_the_same_scores(tmp_path):
     # Forked, because a new interpreter would import for ten seconds.
-    torch.multiprocessing.start_processes(
-        _rank, (tmp_path / 'store', tmp_path), nprocs=2, start_method='fork'
-    )
+    arguments = (tmp_path / 'store', tmp_path)
+    torch.multiprocessing.start_processes(_rank, arguments, nprocs=2, start_method='fork')
     first, second = (json.loads((tmp_path / f'{rank}.json').read_text()) for rank in range(2))
     assert first == second
     for size in (7, 6, 1):

@@ -1,7 +1,7 @@
 import zipfile
 
 import pytest
-from small_submissions import NAMES, check, good, labels, png, replaced, write_zip
+from small_submissions import RURAL, faults_in, good, labels, png, replaced, write_zip
 
 from depthda.errors import UserError
 from depthda.evaluation.submission import SubmissionError, check_names, pack
@@ -18,7 +18,7 @@ def test_pack_writes_a_zip_that_passes_and_contains_the_same_files(small_loveda,
     folder = write_folder(tmp_path / 'pred', good())
     test_set = pack(folder, tmp_path / 'new' / 'u2r.zip', domain='rural')
     assert test_set.title == 'LoveDA Test Rural'
-    assert check(tmp_path / 'new' / 'u2r.zip') == []
+    assert faults_in(tmp_path / 'new' / 'u2r.zip') == []
     with zipfile.ZipFile(tmp_path / 'new' / 'u2r.zip') as archive:
         assert {name: archive.read(name) for name in archive.namelist()} == good()
     (folder / '4191.png').touch()
@@ -34,11 +34,10 @@ def test_pack_refuses_a_wrong_folder_with_the_same_lines_and_writes_nothing(smal
     (folder / 'colour' / '4191.png').write_bytes(png(labels()))
     with pytest.raises(SubmissionError) as caught:
         pack(folder, tmp_path / 'u2r.zip')
-    zipped = write_zip(
-        tmp_path / 'same.zip',
-        {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob('*.*'))},
-    )
-    assert caught.value.faults == check(zipped) and len(caught.value.faults) == 4
+    paths = sorted(folder.rglob('*.*'))
+    same = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    zipped = write_zip(tmp_path / 'same.zip', same)
+    assert caught.value.faults == faults_in(zipped) and len(caught.value.faults) == 4
     assert str(caught.value).splitlines() == [str(fault) for fault in caught.value.faults]
     assert sorted(path.name for path in tmp_path.iterdir()) == ['pred', 'same.zip']
 
@@ -69,21 +68,21 @@ def test_mistakes_in_packing_are_explained(small_loveda, tmp_path):
 
 def test_names_are_checked_before_there_are_predictions(tmp_path, small_loveda):
     folder, out = tmp_path / 'predictions', tmp_path / 'u2r.zip'
-    check_names(NAMES, folder, out, domain='Rural')
+    check_names(RURAL, folder, out, domain='Rural')
     with pytest.raises(SubmissionError, match=r'4194\.png: missing \(1 of 4'):
-        check_names(NAMES[:3], folder, out, domain='Rural')
+        check_names(RURAL[:3], folder, out, domain='Rural')
     with pytest.raises(UserError, match='must end with .zip'):
-        check_names(NAMES, folder, tmp_path / 'u2r.tar', domain='Rural')
+        check_names(RURAL, folder, tmp_path / 'u2r.tar', domain='Rural')
     with pytest.raises(UserError, match='in the folder of predictions'):
-        check_names(NAMES, folder, folder / 'u2r.zip', domain='Rural')
+        check_names(RURAL, folder, folder / 'u2r.zip', domain='Rural')
     # Files of an earlier test would go into the zip as well.
     folder.mkdir()
     (folder / '4191.png').touch()
-    check_names(NAMES, folder, out, domain='Rural')
+    check_names(RURAL, folder, out, domain='Rural')
     (folder / '5167.png').touch()
     sentence = (
         rf'5167\.png: already in {folder} before this test, and not a test image of LoveDA Test '
         'Rural; remove it, or choose another folder with --out'
     )
     with pytest.raises(SubmissionError, match=sentence):
-        check_names(NAMES, folder, out, domain='Rural')
+        check_names(RURAL, folder, out, domain='Rural')

@@ -20,6 +20,7 @@ from depthda.preparation.isprs import IsprsSettings, prepare_isprs
 from depthda.preparation.splits import read_splits
 
 SMALL = {('Train', 'Rural'): (0, 0)}
+CLIPPED = 'warning: most {} are outside {} and are clipped: choose another range'
 PLACE, UPSIDE_DOWN = (500000.0, 5000000.0), Affine(0.5, 0, 500000.0, 0, 0.5, 4999990.0)
 
 
@@ -116,18 +117,15 @@ def test_heights_that_are_stored_bottom_up(scenes):
 
 
 def test_a_range_that_clips_most_heights(scenes):
-    assert warnings(scenes, cut=dict(depth_range=(240.0, 900.0))) == [
-        'warning: most heights are outside --depth-range and are clipped: choose another range'
-    ]
+    (line,) = warnings(scenes, cut=dict(depth_range=(240.0, 900.0)))
+    assert line == CLIPPED.format('heights', '--depth-range')
 
 
 @pytest.mark.parametrize('stretch', [(0.0, 10.0), (30000.0, 60000.0)])
 def test_a_stretch_that_clips_most_values(scenes, stretch):
     write('rgb/town_0_RGB.tif', scenes.images[0].astype(np.uint16) * 16 + 11, PLACE)
-    assert warnings(scenes, cut=dict(stretch=stretch)) == [
-        'warning: most values of the images are outside --stretch and are clipped: choose another '
-        'range'
-    ]
+    (line,) = warnings(scenes, cut=dict(stretch=stretch))
+    assert line == CLIPPED.format('values of the images', '--stretch')
 
 
 def test_a_stretch_far_wider_than_the_values(scenes):
@@ -198,9 +196,8 @@ def test_a_folder_that_may_not_be_read(scenes, monkeypatch):
         return scan(path)
 
     monkeypatch.setattr(os, 'scandir', refuse)  # root may read every folder
-    assert refused(scenes) == (
-        'the folder mask cannot be read (Permission denied): correct its permissions'
-    )
+    message = 'the folder mask cannot be read (Permission denied): correct its permissions'
+    assert refused(scenes) == message
 
 
 @pytest.fixture
@@ -215,9 +212,8 @@ def test_no_data_of_potsdam_that_is_not_declared(potsdam):
     heights[:2] = -9999
     write_tif(path, heights)
     for dsm_range in (None, (90.0, 110.0)):
-        assert refusal(
-            prepare_isprs, [potsdam], 'out', IsprsSettings('potsdam', tile=8, dsm_range=dsm_range)
-        ) == (
+        settings = IsprsSettings('potsdam', tile=8, dsm_range=dsm_range)
+        assert refusal(prepare_isprs, [potsdam], 'out', settings) == (
             f'{path} has the height -9999, which looks like undeclared no-data: declare it in '
             'every such file (rio edit-info --nodata=-9999.0 FILE), or, if it is a height, set '
             '--dsm-range LOW HIGH to a range that includes it'
@@ -235,9 +231,8 @@ def test_a_range_outside_the_heights_of_potsdam(potsdam):
     (low, high) = wide['dsm_range']['metres']
     few = IsprsSettings(**settings, dsm_range=(low + 0.8 * (high - low), 5000.0))
     prepare_isprs([potsdam], 'out', few, report=lines.append)
-    assert lines == [
-        'warning: most heights are outside --dsm-range and are clipped: choose another range'
-    ]
+    (line,) = lines
+    assert line == CLIPPED.format('heights', '--dsm-range')
 
 
 def test_masks_of_another_size_than_their_images(tmp_path, monkeypatch):
@@ -246,11 +241,9 @@ def test_masks_of_another_size_than_their_images(tmp_path, monkeypatch):
     for path, shape in ((image, (9, 9, 3)), (mask, (9, 7))):
         path.parent.mkdir(parents=True)
         cv2.imwrite(str(path), np.ones(shape, np.uint8))
-    assert refusal(
-        loveda.prepare_loveda, [tmp_path / 'in'], tmp_path / 'out', partial=True
-    ).startswith(
-        f'{mask} differs in size from its image, {image}: check that the two belong together.'
-    )
+    folders = [tmp_path / 'in'], tmp_path / 'out'
+    message = f'{mask} differs in size from its image, {image}: check that the two belong together'
+    assert refusal(loveda.prepare_loveda, *folders, partial=True).startswith(message)
     assert not list((tmp_path / 'out').rglob('masks_png/*'))
 
 
@@ -259,8 +252,7 @@ def test_the_advice_does_not_name_an_option_that_was_given(tmp_path, monkeypatch
     path = tmp_path / 'in/Train/Rural/masks_png/0.png'
     path.parent.mkdir(parents=True)
     cv2.imwrite(str(path), np.ones((9, 9, 3), np.uint8))
-    assert (
-        refusal(loveda.prepare_loveda, [tmp_path / 'in'], tmp_path / 'out', partial=True)
-        == f'{path} is 9×9×3 of type uint8, but a LoveDA label map is 9×9 of type uint8.'
-    )
+    message = f'{path} is 9×9×3 of type uint8, but a LoveDA label map is 9×9 of type uint8.'
+    folders = [tmp_path / 'in'], tmp_path / 'out'
+    assert refusal(loveda.prepare_loveda, *folders, partial=True) == message
     assert not (tmp_path / 'out').exists()

@@ -17,12 +17,9 @@ def prepare(root, depths, report=lambda line: None, **cut):
     for name, depth in depths.items():
         write(root / f'rgb/{name.split(".")[0]}.png', RNG.integers(0, 255, (8, 8), np.uint8))
         write(root / f'dsm/{name}', depth)
-    settings = Scenes(root, ()).settings(
-        labels=None,
-        image_suffix=None,
-        depth_suffix=None,
-        cut=dict(classes=None, tile=None, stride=None) | cut,
-    )
+    files = dict(labels=None, image_suffix=None, depth_suffix=None)
+    cut = dict(classes=None, tile=None, stride=None) | cut
+    settings = Scenes(root, ()).settings(**files, cut=cut)
     return prepare_folder(root / 'out', settings, report=report)
 
 
@@ -33,17 +30,14 @@ def heights(low, high):
 @pytest.mark.parametrize(
     ('depths', 'cut', 'fault'),
     [
-        (
-            {'a.png': CODES},
-            dict(depth_range=(0.0, 30.0)),
-            '--depth-range and --warp-depth only apply to heights in TIFFs, but {dsm} contains PNG '
-            'depth maps, which are copied unchanged: remove the option',
-        ),
-        (
-            {'a.png': CODES},
-            dict(warp=True),
-            '--depth-range and --warp-depth only apply to heights in TIFFs, but {dsm} contains PNG '
-            'depth maps, which are copied unchanged: remove the option',
+        *(
+            (
+                {'a.png': CODES},
+                option,
+                '--depth-range and --warp-depth only apply to heights in TIFFs, but {dsm} contains '
+                'PNG depth maps, which are copied unchanged: remove the option',
+            )
+            for option in (dict(depth_range=(0.0, 30.0)), dict(warp=True))
         ),
         (
             {'a.png': CODES, 'b.tif': heights(0, 9)},
@@ -81,6 +75,5 @@ def test_heights_in_two_units_get_a_warning(tmp_path):
 def test_maps_without_any_depth_get_a_warning(tmp_path):
     none = np.zeros((8, 8), np.uint16)
     manifest = prepare(tmp_path, {'a.png': none, 'b.png': none})
-    assert 'warning: no pixel has a depth value (all are 0): check the depth maps' in describe(
-        manifest, ''
-    )
+    warning = 'warning: no pixel has a depth value (all are 0): check the depth maps'
+    assert warning in describe(manifest, '')

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from prepared_files import every_file
 from tiny_scenes import Scenes, write
 
 from depthda.cli import user_errors
@@ -138,16 +139,8 @@ def test_tiles_of_no_image_are_refused(prepared, capsys):
 def test_a_folder_of_another_tool_is_never_replaced(prepared, capsys, tmp_path):
     out, first, _ = prepared
     for name, content, fault in (
-        (
-            'thesis.txt',
-            'text',
-            'contains other files .thesis.txt., but no manifest.json',
-        ),
-        (
-            'manifest.json',
-            '{"areas": {}}',
-            'manifest.json is not a manifest of tiles',
-        ),
+        ('thesis.txt', 'text', 'contains other files .thesis.txt., but no manifest.json'),
+        ('manifest.json', '{"areas": {}}', 'manifest.json is not a manifest of tiles'),
     ):
         other_folder = tmp_path / name.partition('.')[0]
         other_folder.mkdir()
@@ -189,9 +182,7 @@ def test_an_aborted_run_leaves_no_manifest_and_no_half_image(tmp_path, monkeypat
     assert not (out / 'manifest.unfinished.json').exists()
     undisturbed = tmp_path / 'undisturbed'
     prepare_folder(undisturbed, scenes.settings())
-    assert {n: c for n, (c, _) in contents(out).items()} == {
-        n: c for n, (c, _) in contents(undisturbed).items()
-    }
+    assert every_file(out) == every_file(undisturbed)
 
 
 def test_a_killed_replacement_must_be_requested_again(prepared, monkeypatch):

@@ -12,7 +12,6 @@ from tiny_scenes import NO_HEIGHT, Scenes, write
 from depthda.datasets.class_list import numbered
 from depthda.errors import UserError
 from depthda.preparation.folder import prepare_folder
-from depthda.preparation.splits import Splits
 
 ANY_NAMES = dict(image_suffix=None, depth_suffix=None, cut=dict(classes=numbered(['a', 'b'])))
 
@@ -76,24 +75,18 @@ def test_colours_of_a_palette_are_listed_by_their_values(tmp_path):
     mask = Image.fromarray(np.tile(np.uint8([0, 1, 2, 1]), (16, 4)), 'P')
     mask.putpalette([0, 0, 0, 255, 255, 0, 0, 90, 0])
     mask.save(tmp_path / 'mask/town_0.png')
-    with pytest.raises(
-        UserError, match=r'\(its colours come from a palette, and its values are 0, 1'
-    ):
+    with pytest.raises(UserError, match=r'\(its colours come from a palette, .* values are 0, 1'):
         prepare_folder(tmp_path / 'out', scenes.settings())
 
 
 def test_values_without_a_class_and_blended_labels_are_refused(tmp_path):
     scenes = Scenes(tmp_path, [(16, 16)])
     write(tmp_path / 'mask/town_0.png', np.full((16, 16), 9, np.uint8))
-    with pytest.raises(
-        UserError, match='has the value 9, but the class list has only 0, 1, 255: add'
-    ):
+    with pytest.raises(UserError, match='has the value 9, but the class list has only 0, 1, 255'):
         prepare_folder(tmp_path / 'out', scenes.settings(cut=dict(classes=numbered(['a', 'b']))))
     (tmp_path / 'mask/town_0.png').unlink()
     write(tmp_path / 'mask/town_0.jpg', np.zeros((16, 16, 3), np.uint8))
-    with pytest.raises(
-        UserError, match='town_0.jpg is a JPEG, and JPEG compression changes the val'
-    ):
+    with pytest.raises(UserError, match='town_0.jpg is a JPEG, and JPEG compression changes'):
         prepare_folder(tmp_path / 'out', scenes.settings())
 
 
@@ -102,10 +95,7 @@ def test_values_without_a_class_and_blended_labels_are_refused(tmp_path):
     [
         (dict(cut=dict(classes=None)), '--labels needs --classes'),
         (dict(cut=dict(tile=0)), '--tile 0: use 1 or more$'),
-        (
-            dict(cut=dict(stride=13)),
-            '--stride 13 does not fit --tile 12: use a stride from 1 to 12',
-        ),
+        (dict(cut=dict(stride=13)), '--stride 13 does not fit --tile 12: use a stride from 1'),
         (dict(cut=dict(tile=None)), '--stride needs --tile'),
         (dict(cut=dict(depth_range=(3.0, 1.0))), '--depth-range 3 1 is not a range'),
         (dict(depth=None, cut=dict(warp=True)), '--warp-depth needs --depth'),
@@ -116,19 +106,12 @@ def test_values_without_a_class_and_blended_labels_are_refused(tmp_path):
             dict(labels=None, label_suffix='.png'),
             '^--label-suffix needs --labels: add it, or leave out --label-suffix$',
         ),
-        (
-            dict(cut=dict(classes=numbered('ab'), nearest_colour=True)),
-            'needs --labels with colours',
-        ),
-        (
-            dict(cut=dict(bands=(0, 1, 2))),
-            '--bands needs 1 to 32 band numbers, each of them 1 or more',
-        ),
+        (dict(cut=dict(classes=numbered('ab'), nearest_colour=True)), 'needs --labels with colour'),
+        (dict(cut=dict(bands=(0, 1, 2))), '--bands needs 1 to 32 band numbers, each of them 1 or'),
         (dict(cut=dict(bands=(1,) * 33)), 'needs 1 to 32 band numbers'),
         (dict(cut=dict(stretch=(0.0, 9.0), keep_values=True)), '--keep-values keeps 16'),
         (dict(cut=dict(depth_name='images')), "'images' cannot be a folder"),
         (dict(cut=dict(depth_name='../x')), "'../x' cannot be a folder"),
-        (dict(splits=Splits({'train': 0.5})), 'add up to 1'),
         (dict(images=Path('out')), ' overlap, so'),
         (dict(images=Path('out/images')), ' overlap, so'),
         (dict(images=Path('.')), ' overlap, so'),
@@ -143,18 +126,15 @@ def test_settings_that_contradict_are_refused(tmp_path, change, fault):
     assert not (tmp_path / 'out').exists()
 
 
-@pytest.mark.parametrize(
-    'kind', ['rgb/town_1.png', 'rgb/town_1.jpg', 'mask/town_1.png', 'dsm/town_1.png']
-)
-def test_a_truncated_image_is_refused(tmp_path, kind):
+@pytest.mark.parametrize('name', ['rgb/a.png', 'rgb/a.jpg', 'mask/a.png', 'dsm/a.png'])
+def test_a_truncated_image_is_refused(tmp_path, name):
     rng = np.random.default_rng(0)
-    image = kind if kind.startswith('rgb/') else 'rgb/town_1.png'
-    for name in (image, 'mask/town_1.png', 'dsm/town_1.png'):
-        shape = (64, 64, 3) if name.endswith('jpg') else (64, 64)
-        write(tmp_path / name, rng.integers(0, 2, shape, np.uint8))
+    for file in (name if name.startswith('rgb/') else 'rgb/a.png', 'mask/a.png', 'dsm/a.png'):
+        shape = (64, 64, 3) if file.endswith('jpg') else (64, 64)
+        write(tmp_path / file, rng.integers(0, 2, shape, np.uint8))
     settings = Scenes(tmp_path, ()).settings(**ANY_NAMES)
     prepare_folder(tmp_path / 'complete', settings)
-    path = tmp_path / kind
+    path = tmp_path / name
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(UserError, match=f'{path.name} is truncated'):
         prepare_folder(tmp_path / 'out', settings)

@@ -51,12 +51,7 @@ def test_images_in_no_list_are_left_out(tmp_path):
         (['trian=0.7', 'val=0.3'], 'image', 'trian looks misspelt: write train=…$'),
         (['train=0.7', 'tes=0.3'], 'image', 'tes looks misspelt: write test=…$'),
         (['../a=1'], 'image', 'write NAME=SHARE'),
-        (
-            ['a=none.txt'],
-            'image',
-            r"--split a=none.txt: 'none.txt' is neither a share \(0.7\) nor a file with one image "
-            'name per line$',
-        ),
+        (['a=b.txt'], 'image', r"'b.txt' is neither a share \(0.7\) nor a file with one image"),
         (['a=70%'], 'image', "a=70%: '70%' is neither a share"),
         (['a='], 'image', "--split a=: '' is neither a share"),
         (
@@ -85,10 +80,8 @@ def test_overlapping_images_in_two_splits_get_a_warning(tmp_path):
     write(tmp_path / 'dsm/town_1_dsm.tif', scenes.heights[1], (east - 0.5, north), NO_HEIGHT)
     manifest = prepare_folder(tmp_path / 'out', settings)
     assert manifest['shared'] == 1
-    assert any(
-        'tiles in different splits overlap on the ground (1 pair)' in line
-        for line in describe_folder(manifest, '')
-    )
+    lines = '\n'.join(describe_folder(manifest, ''))
+    assert 'tiles in different splits overlap on the ground (1 pair)' in lines
 
 
 def test_the_order_in_which_images_finish_does_not_matter(tmp_path, monkeypatch):

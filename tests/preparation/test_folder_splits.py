@@ -25,9 +25,8 @@ def images(tmp_path):
 
 
 def prepare(images, splits, out='out'):
-    return prepare_folder(
-        images.parent / out, Scenes(images.parent, ()).settings(**ALONE, splits=splits)
-    )
+    settings = Scenes(images.parent, ()).settings(**ALONE, splits=splits)
+    return prepare_folder(images.parent / out, settings)
 
 
 def test_each_copy_in_another_split_is_named(images, tmp_path):

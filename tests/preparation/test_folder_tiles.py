@@ -57,10 +57,8 @@ def test_whole_images_without_labels_or_heights(tmp_path):
     for n, image in enumerate(scenes.images):
         assert np.array_equal(read(out / f'images/town_{n}.png'), image)
     assert manifest['classes'] is None and manifest['depth'] is None
-    assert describe_folder(manifest, 'x') == [
-        'x: 3 files from 3 images',
-        'written: images (3 files)',
-    ]
+    lines = ['x: 3 files from 3 images', 'written: images (3 files)']
+    assert describe_folder(manifest, 'x') == lines
 
 
 def test_values_grey_images_and_maps_of_8_and_16_bits(tmp_path):
@@ -89,9 +87,7 @@ def test_bands_are_chosen_and_values_stretched(tmp_path):
     pixels = np.random.default_rng(2).integers(0, 4000, (12, 12, 4)).astype(np.uint16)
     write(tmp_path / 'rgb/a_RGB.tif', pixels)
     only = dict(labels=None, depth=None)
-    with pytest.raises(
-        UserError, match=r'a_RGB.tif has 4 bands: select the bands .* \(1 2 3 4 keeps all;'
-    ):
+    with pytest.raises(UserError, match=r'_RGB.tif has 4 bands: select .* \(1 2 3 4 keeps all;'):
         prepare_folder(tmp_path / 'out', scenes.settings(**only, cut=dict(classes=None)))
     cut = dict(classes=None, bands=(4, 1, 2))
     with pytest.raises(UserError, match='values of type uint16: use --stretch LOW HIGH'):
@@ -168,9 +164,8 @@ def test_the_report_names_faults(tmp_path):
     write(tmp_path / 'dsm/town_1_dsm.tif', bare, scenes.places[1], nodata=NO_HEIGHT)
     mask = np.full((16, 16, 3), (250, 250, 9), np.uint8)
     write(tmp_path / 'mask/town_1.png', mask)
-    manifest = prepare_folder(
-        tmp_path / 'out', scenes.settings(domain='south', cut=dict(nearest_colour=True))
-    )
+    settings = scenes.settings(domain='south', cut=dict(nearest_colour=True))
+    manifest = prepare_folder(tmp_path / 'out', settings)
     lines = describe_folder(manifest, 'data/x')
     assert lines[0] == 'data/x: 18 tiles of 12² pixels from 3 images, domain south'
     assert 'without any depth: 1 image (town_1)' in lines

@@ -25,9 +25,7 @@ def test_an_orthophoto_of_an_unknown_area_is_reported(potsdam, tmp_path):
 def test_the_error_names_a_file_that_does_not_fit_its_area(potsdam, download, tmp_path):
     label = potsdam / '5_Labels_all/top_potsdam_6_7_label.tif'
     write_tif(label, download.colours(3)[1:])
-    with pytest.raises(
-        UserError, match=r'6_7_label.tif and \S*6_7_IRRG.tif have different sizes, 26×20 '
-    ):
+    with pytest.raises(UserError, match=r'7_label.tif and \S*7_IRRG.tif have .* sizes, 26×20 '):
         prepare(potsdam, tmp_path / 'out')
     label.write_bytes(b'broken')
     with pytest.raises(UserError, match=r'6_7_label.tif cannot be read'):
@@ -53,9 +51,8 @@ def test_zips_and_folders_have_the_same_bytes(potsdam, tmp_path):
         if path.stem != '1_DSM':
             (mixed / 'zips').mkdir(exist_ok=True)
             shutil.copy(path, mixed / 'zips')
-    for number, sources in enumerate(
-        [[zips], sorted(zips.iterdir()), [outer], [mixed], [potsdam / '1_DSM', zips]]
-    ):
+    cases = [zips], sorted(zips.iterdir()), [outer], [mixed], [potsdam / '1_DSM', zips]
+    for number, sources in enumerate(cases):
         prepare(sources, tmp_path / f'{number}', **ALL_PRODUCTS)
         assert every_file(tmp_path / f'{number}') == expected, sources
 
@@ -63,9 +60,7 @@ def test_zips_and_folders_have_the_same_bytes(potsdam, tmp_path):
 def test_zips_inside_a_zip_are_refused_if_they_are_in_a_folder_of_it(potsdam, tmp_path):
     zips = zipped(potsdam, tmp_path / 'zips')
     outer = pack(zips, tmp_path / 'Potsdam.zip')
-    with pytest.raises(
-        UserError, match=r'found 5 \.zip \(\S+/Potsdam.zip/zips/1_DSM.zip is zipped'
-    ):
+    with pytest.raises(UserError, match=r'found 5 \.zip \(\S+/Potsdam.zip/zips/1_DSM.zip is zip'):
         prepare(outer, tmp_path / 'out')
     with pytest.raises(UserError, match=r'no DSM of .*1_DSM.zip is zipped twice: unpack the outer'):
         prepare([outer, potsdam / '3_Ortho_IRRG', potsdam / '5_Labels_all'], tmp_path / 'out')
@@ -107,9 +102,7 @@ def test_an_rgbir_orthophoto_with_three_bands_is_refused(download, tmp_path):
     source = download.potsdam({'2_10': 1}, with_rgbir=True)
     shutil.rmtree(source / '3_Ortho_IRRG')
     write_tif(source / '4_Ortho_RGBIR/top_potsdam_2_10_RGBIR.tif', download.colours(1))
-    with pytest.raises(
-        UserError, match=r'RGBIR.tif has 3 bands .* RGBIR orthophoto has four 8-bit bands'
-    ):
+    with pytest.raises(UserError, match=r'RGBIR.tif has 3 bands .* has four 8-bit bands'):
         prepare(source, tmp_path / 'out')
     shutil.rmtree(source / '4_Ortho_RGBIR')
     with pytest.raises(UserError, match=r'\*_\*_IRRG.tif or top_potsdam_\*_\*_RGBIR.tif in any'):

@@ -93,10 +93,7 @@ def test_the_manifest_counts_each_pixel_once(potsdam, tmp_path):
     assert entry['products']['dsm']['file'] == 'dsm_potsdam_03_13.tif'
     text = '\n'.join(describe_isprs(manifest, 'out'))
     assert 'out: 36 tiles of 8² pixels from 3 areas\nnot included: 35 of 38 areas (2_11, ' in text
-    assert (
-        'dsm_potsdam_03_13.tif: 26×20 pixels, from column 0 and row 0 of its image (3_13, 26×21)'
-        in text
-    )
+    assert '_03_13.tif: 26×20 pixels, from column 0 and row 0 of its image (3_13, 26×21)' in text
     assert text.count('the rest of the image has no depth') == 1
     assert 'DSM: 100.00 m is depth 0, 385.00 m is depth 1' in text
 
@@ -160,9 +157,7 @@ def test_other_colours_are_an_error_or_the_nearest_class(potsdam, download, tmp_
     labels[0, 0], labels[0, 1], labels[9, 9] = (250, 251, 4), (250, 251, 4), (3, 2, 252)
     path = potsdam / '5_Labels_all/top_potsdam_2_10_label.tif'
     write_tif(path, labels)
-    with pytest.raises(
-        UserError, match=r'_2_10_label.tif has 3 pixels without a class, in 2 colours .*\(250, 251'
-    ):
+    with pytest.raises(UserError, match=r'_label.tif has 3 pixels .*, in 2 colours .*\(250, 251'):
         prepare(potsdam, tmp_path / 'out')
     # Nothing of that area was written, and nothing has to be removed.
     assert not any('2_10' in name for name in pictures(tmp_path / 'out'))
@@ -220,8 +215,7 @@ def test_colour_bands_are_also_those_of_rgbir(download, tmp_path):
     manifest = prepare(source, tmp_path / 'four', **ALL_PRODUCTS)
     files = {entry['products']['images_rgb']['file'] for entry in manifest['areas'].values()}
     assert files == {f'top_potsdam_{area}_RGBIR.tif' for area in AREAS}
-    assert (
-        pictures(tmp_path / 'three') == pictures(tmp_path / 'mixed') == pictures(tmp_path / 'four')
-    )
+    three, mixed, four = (pictures(tmp_path / name) for name in ('three', 'mixed', 'four'))
+    assert three == mixed == four
     for area, y, x, tile in tiles(tmp_path / 'four', 'images_irrg'):
         np.testing.assert_array_equal(tile, image_at(AREAS[area], y, x))

@@ -139,9 +139,7 @@ def test_values_of_the_list_name_classes_too(prepare, tmp_path):
 
 def test_polygons_without_a_class_or_a_position_are_refused(prepare, tmp_path):
     unknown = [*SHAPES, ('lake', SHAPES[0][1])]
-    with pytest.raises(
-        UserError, match="has the kind 'lake', but the class list has only wood, field: add"
-    ):
+    with pytest.raises(UserError, match="the kind 'lake', but the class list has only wood, field"):
         prepare(geojson(tmp_path / 'a.geojson', unknown))
     with pytest.raises(UserError, match="feature 1 of .* has no field 'crop': its fields are kind"):
         prepare(geojson(tmp_path / 'b.geojson'), field='crop')

@@ -81,19 +81,10 @@ def prepare(out):
 
 def drive(setup, folder, moments):
     """Return for each run 'ended' or its signal, and the number of hidden files it left."""
-    command = [
-        sys.executable,
-        '-c',
-        DRIVER.format(setup=setup),
-        folder / 'clean',
-        folder / 'killed',
-    ]
-    done = subprocess.run(
-        [*map(str, command), *moments],
-        capture_output=True,
-        text=True,
-        env=os.environ | {'PYTHONPATH': os.pathsep.join(sys.path)},
-    )
+    command = [sys.executable, '-c', DRIVER.format(setup=setup)]
+    command += [str(folder / 'clean'), str(folder / 'killed'), *moments]
+    path = {'PYTHONPATH': os.pathsep.join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | path)
     assert done.returncode == 0, done.stderr
     return [tuple(line.split()) for line in done.stdout.splitlines()]
 
@@ -119,10 +110,8 @@ def test_loveda(tmp_path):
     path = tmp_path / 'Train.zip'
     with zipfile.ZipFile(path, 'w') as archive:
         for number in range(12):
-            for folder, picture in [
-                ('images_png', np.full((8, 8, 3), number, np.uint8)),
-                ('masks_png', np.full((8, 8), number % 8, np.uint8)),
-            ]:
+            image = np.full((8, 8, 3), number, np.uint8)
+            for folder, picture in (('images_png', image), ('masks_png', image[..., 0] % 8)):
                 domain = 'Rural' if number < 7 else 'Urban'
                 content = cv2.imencode('.png', picture)[1].tobytes()
                 archive.writestr(f'Train/{domain}/{folder}/{number}.png', content)

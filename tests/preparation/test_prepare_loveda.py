@@ -71,14 +71,8 @@ def test_the_numbers_are_those_of_the_authors():
     assert sum(sizes.values()) == 5987
     starts = sorted(NUMBERS.values())
     assert all(one[1] + 1 == two[0] for one, two in zip(starts, starts[1:], strict=False))
-    assert [sizes[s, d] for s in ('Train', 'Val', 'Test') for d in ('Rural', 'Urban')] == [
-        1366,
-        1156,
-        992,
-        677,
-        976,
-        820,
-    ]
+    pairs = [(split, domain) for split in ('Train', 'Val', 'Test') for domain in ('Rural', 'Urban')]
+    assert [sizes[pair] for pair in pairs] == [1366, 1156, 992, 677, 976, 820]
 
 
 def test_zips_folders_and_a_folder_of_zips_make_the_same_tree(zips, tmp_path):
@@ -154,27 +148,18 @@ def test_files_written_before_a_mistake_are_mentioned(zips, tmp_path):
     assert len(prepare_loveda(zips[:1], tmp_path / 'out')) == 4
 
 
+IMAGE, MASK = 'Train/Urban/images_png/3.png', 'Train/Urban/masks_png/3.png'
+
+
 @pytest.mark.parametrize(
     'name, content, message',
     [
-        (
-            'Train/Urban/images_png/3.png',
-            png((9, 8, 3)),
-            '9×8×3 of type uint8, but a LoveDA image is 8×8×3',
-        ),
-        ('Train/Urban/images_png/3.png', png((8, 8)), '8×8 of type uint8, but a LoveDA image'),
-        (
-            'Train/Urban/masks_png/3.png',
-            png((8, 8, 3)),
-            '8×8×3 of type uint8, but a LoveDA label map',
-        ),
-        ('Train/Urban/masks_png/3.png', png((8, 8), 8), 'has the label code 8'),
-        (
-            'Train/Urban/masks_png/3.png',
-            png((8, 8))[:-30],
-            'is not a complete PNG: download it again.',
-        ),
-        ('Train/Urban/masks_png/3.png', b'', 'is not a complete PNG: download it again.'),
+        (IMAGE, png((9, 8, 3)), '9×8×3 of type uint8, but a LoveDA image is 8×8×3'),
+        (IMAGE, png((8, 8)), '8×8 of type uint8, but a LoveDA image'),
+        (MASK, png((8, 8, 3)), '8×8×3 of type uint8, but a LoveDA label map'),
+        (MASK, png((8, 8), 8), 'has the label code 8'),
+        (MASK, png((8, 8))[:-30], 'is not a complete PNG: download it again.'),
+        (MASK, b'', 'is not a complete PNG: download it again.'),
         ('../3.png', b'', 'points outside'),
     ],
 )
@@ -189,10 +174,8 @@ def test_a_file_that_does_not_fit_is_refused_by_name(tmp_path, name, content, me
 
 
 def test_other_sizes_are_accepted_on_request(tmp_path):
-    content = {
-        'Val/Urban/images_png/x.png': png((3, 5, 3)),
-        'Val/Urban/masks_png/x.png': png((3, 5)),
-    }
+    shapes = dict(images=(3, 5, 3), masks=(3, 5))
+    content = {f'Val/Urban/{kind}_png/x.png': png(shape) for kind, shape in shapes.items()}
     path = make_zip(tmp_path / 'a.zip', content)
     assert prepare_loveda([path], tmp_path / 'out', partial=True)
     assert files(tmp_path / 'out') == content

@@ -11,7 +11,7 @@ from typing import Any
 from mmengine.config import Config
 
 from depthda.checkpoints.loading import read_meta
-from depthda.engine.checks.data_check import datasets_of
+from depthda.engine.checks.data_check import classes_of, datasets_of, listed_datasets
 from depthda.engine.overrides import segmentor_config
 from depthda.errors import UserError
 from depthda.provenance import describe_dataset
@@ -77,9 +77,8 @@ def test_warnings(cfg: Config, checkpoint: str) -> Iterator[str]:
 
 def check_tested_classes(cfg: Config, checkpoint: str) -> None:
     """Refuse a test dataset whose classes, or their order, differ from the checkpoint's."""
-    trained = list((_meta(checkpoint).get('dataset_meta') or {}).get('classes') or ())
-    for dataset in datasets_of(cfg, 'test'):
-        tested = list(dataset.metainfo.get('classes') or ())
+    trained = _trained_classes(checkpoint)
+    for tested in map(classes_of, datasets_of(cfg, 'test')):
         if trained and tested and trained != tested:
             kind = 'in another order' if sorted(trained) == sorted(tested) else 'other names'
             raise UserError(
@@ -87,6 +86,20 @@ def check_tested_classes(cfg: Config, checkpoint: str) -> None:
                 f'dataset has {", ".join(tested)} ({kind}), so predictions would count as the '
                 'wrong class: set test_dataloader.dataset.metainfo to the classes of the training.'
             )
+
+
+def class_warning(cfg: Config, checkpoint: str) -> str | None:
+    """Warn of initial weights that were trained on as many classes, but on different ones."""
+    trained = _trained_classes(checkpoint)
+    for _, dataset in listed_datasets(cfg):
+        classes = classes_of(dataset)
+        if len(trained) == len(classes) and trained != classes:
+            return (
+                f'{checkpoint} was trained on the classes {", ".join(trained)}, but this config '
+                f'has {", ".join(classes)}: the weights of the last layer belong to the classes of '
+                'the checkpoint, in their order'
+            )
+    return None
 
 
 def check_translated_domain(dataset: Any, config: str, checkpoint: str) -> None:
@@ -105,6 +118,10 @@ def check_translated_domain(dataset: Any, config: str, checkpoint: str) -> None:
 
 def _meta(checkpoint: str) -> dict:
     return {} if '://' in checkpoint else read_meta(checkpoint)
+
+
+def _trained_classes(checkpoint: str) -> list[str]:
+    return list((_meta(checkpoint).get('dataset_meta') or {}).get('classes') or ())
 
 
 def _compare(cfg: Config, meta: dict, keys: tuple[str, ...]) -> Iterator[Difference]:

@@ -98,11 +98,9 @@ def check_numbers(cfg: Config) -> None:
 def check_sizes(cfg: Config) -> None:
     """Refuse invalid sizes of crops and windows, and windows that do not cover an image."""
     for key, value in runtime_nodes(cfg):
-        if key.endswith('.crop_size') and value is not None and not _is_size(value):
-            raise UserError(
-                f'{key}={value!r} is not a valid size: set it to (height, width), both whole '
-                'numbers of 1 or more.'
-            )
+        if key.endswith('.crop_size') and value is not None:
+            # A transform also accepts one number, for a square.
+            _check_size(key, value, value if isinstance(value, (list, tuple)) else (value, value))
     model = cfg.get('model') or {}
     name = 'model.segmentor.test_cfg' if 'segmentor' in model else 'model.test_cfg'
     window = segmentor_config(model).get('test_cfg') or {}
@@ -114,11 +112,7 @@ def check_sizes(cfg: Config) -> None:
     for key in ('crop_size', 'stride'):
         if key not in window:
             raise UserError(f"{name} has mode='slide' but no {key}: add {key}=(h, w).")
-        if isinstance(window[key], int) or not _is_size(window[key]):
-            raise UserError(
-                f'{name}.{key}={window[key]!r} is not a valid size: set it to (height, width), '
-                'both whole numbers of 1 or more.'
-            )
+        _check_size(f'{name}.{key}', window[key], window[key])
     crop, stride = tuple(window['crop_size']), tuple(window['stride'])
     if stride[0] > crop[0] or stride[1] > crop[1]:
         raise UserError(
@@ -127,9 +121,13 @@ def check_sizes(cfg: Config) -> None:
         )
 
 
-def _is_size(value: Any) -> bool:
-    sides = value if isinstance(value, (list, tuple)) else (value, value)
-    return len(sides) == 2 and all(type(side) is int and side >= 1 for side in sides)
+def _check_size(key: str, value: Any, sides: Any) -> None:
+    is_pair = isinstance(sides, (list, tuple)) and len(sides) == 2
+    if not (is_pair and all(type(side) is int and side >= 1 for side in sides)):
+        raise UserError(
+            f'{key}={value!r} is not a valid size: set it to (height, width), both whole numbers '
+            'of 1 or more.'
+        )
 
 
 def check_training(cfg: Config) -> None:

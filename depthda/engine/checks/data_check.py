@@ -9,12 +9,11 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmseg.registry import DATASETS
 
-from depthda.checkpoints.loading import read_meta
 from depthda.datasets.checks.depth_check import check_image, differing_maps
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.engine.overrides import as_list, runtime_dicts
 from depthda.errors import UserError
-from depthda.evaluation.score_report import POOLED, group_cells
+from depthda.evaluation.score_report import POOLED, choosing_group, group_cells
 
 LOADERS = ('train', 'val', 'test')
 _SAMPLED = 32  # files of each dataset that are read before a run
@@ -74,24 +73,18 @@ def data_warnings(cfg: Config) -> list[str]:
 
 
 def _choosing_group(cfg: Config) -> str | None:
-    """Return the group whose score chooses the best checkpoint; POOLED is all validation images.
-
-    Return None if no best checkpoint is chosen.
-    """
+    """Return the group whose score chooses the best checkpoint; None if none is chosen."""
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
-    # 'Rural/mIoU' is the score of a group, and 'mIoU' that of the headline.
-    groups = {key.rpartition('/')[0] for key in as_list(hook.get('save_best'))}
-    if not groups:
-        return None
+    best = as_list(hook.get('save_best'))
     headlines = [metric.get('headline') for metric in as_list(cfg.get('val_evaluator'))]
-    return (groups.pop() if len(groups) == 1 else '') or next(filter(None, headlines), POOLED)
+    return choosing_group(best, headlines) if best else None
 
 
 def _other_classes(datasets: Mapping[str, Iterable[RGBDSegDataset]]) -> Iterator[str]:
     """Warn of datasets with as many classes as the training dataset, but with other names."""
-    trained = next(map(_classes, datasets['train']), [])
+    trained = next(map(classes_of, datasets['train']), [])
     for name in LOADERS:
-        for classes in map(_classes, datasets[name]):
+        for classes in map(classes_of, datasets[name]):
             pairs = zip(classes, trained, strict=False)
             differ = any(first.casefold() != second.casefold() for first, second in pairs)
             if differ and len(classes) == len(trained):
@@ -114,7 +107,7 @@ def _target_labels(cfg: Config) -> Iterator[str]:
         )
 
 
-def _classes(dataset: RGBDSegDataset) -> list[str]:
+def classes_of(dataset: RGBDSegDataset) -> list[str]:
     return list(dataset.metainfo.get('classes') or ())
 
 
@@ -154,7 +147,7 @@ def check_classes(cfg: Config) -> None:
     trained: list[str] = []
     for name in LOADERS:
         for dataset in datasets_of(cfg, name):
-            classes = _classes(dataset)
+            classes = classes_of(dataset)
             trained = trained or classes if name == 'train' else trained
             if trained != classes and sorted(trained) == sorted(classes):
                 raise UserError(
@@ -168,22 +161,6 @@ def check_classes(cfg: Config) -> None:
                         f'{key}.num_classes is {head["num_classes"]}, but the {name} dataset has '
                         f'{len(classes)} classes ({", ".join(classes)}): make them agree.'
                     )
-
-
-def class_warning(cfg: Config, checkpoint: str) -> str | None:
-    """Warn of initial weights that were trained on as many classes, but on different ones."""
-    if '://' in checkpoint:
-        return None
-    trained = list((read_meta(checkpoint).get('dataset_meta') or {}).get('classes') or ())
-    for _, dataset in listed_datasets(cfg):
-        classes = _classes(dataset)
-        if len(trained) == len(classes) and trained != classes:
-            return (
-                f'{checkpoint} was trained on the classes {", ".join(trained)}, but this config '
-                f'has {", ".join(classes)}: the weights of the last layer belong to the classes of '
-                'the checkpoint, in their order'
-            )
-    return None
 
 
 def listed_datasets(cfg: Config, loader: str = 'train') -> Iterator[tuple[dict, RGBDSegDataset]]:

@@ -29,7 +29,7 @@ def check_outputs(cfg: Config, **folders: str | None) -> None:
     outputs = {f'--{name.replace("_", "-")}': path for name, path in folders.items() if path}
     for option, path in outputs.items():
         check_folder(option, path)
-    # Reports read class indices from the folder `predictions` of the work dir.
+    # A report reads class indices from the folder `predictions` of the work dir.
     indices, colours = Path(cfg.get('work_dir') or '.', 'predictions'), folders.get('show_dir')
     if colours and Path(colours).resolve() == indices.resolve():
         raise UserError(
@@ -117,9 +117,9 @@ def _checkpoints(runner: Runner, cfg: Config, hook: CheckpointHook, folder: Path
     )
     if hook.save_best and runner.val_loop is not None:
         yield (
-            f'best checkpoint: best_{hook.save_best[0].replace("/", "_")}_{unit}_N.pth, by '
-            f'{", ".join(hook.save_best)} of a validation on '
-            f'{len(runner.val_loop.dataloader.dataset)} images every {loop.val_interval} {unit}s'
+            f'best checkpoint: best_{hook.save_best[0].replace("/", "_")}_{unit}_N.pth, selected '
+            f'by {", ".join(hook.save_best)} (validated on '
+            f'{len(runner.val_loop.dataloader.dataset)} images every {loop.val_interval} {unit}s)'
         )
     else:
         yield 'best checkpoint: none, so the last one is the result'

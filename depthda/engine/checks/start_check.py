@@ -25,7 +25,7 @@ from torch import nn
 
 from depthda.engine.checks import config_check, data_check, schedule_check, value_check
 from depthda.engine.checks.build_mistakes import build_mistakes, nearest, reason
-from depthda.engine.checks.checkpoint_check import resume_warning
+from depthda.engine.checks.checkpoint_check import class_warning, resume_warning
 from depthda.engine.checks.sample_check import tile_warnings
 from depthda.engine.resume import Start, check_resumed
 from depthda.engine.run_end import FirstIterationHook, remove_outputs_on_mistake
@@ -59,7 +59,7 @@ def check_config(cfg: Config, start: Start) -> list[str]:
             *value_check.loss_warnings(cfg), *tile_warnings(cfg),
         ]  # fmt: skip
     if start.checkpoint:
-        compare = resume_warning if start.resumed else data_check.class_warning
+        compare = resume_warning if start.resumed else class_warning
         lines.append(compare(cfg, start.checkpoint))
     # The note about the start is last, where it is seen best. It may say that a run starts from
     # the beginning although --resume was passed.

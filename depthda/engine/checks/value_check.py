@@ -12,7 +12,7 @@ from torch import nn
 
 from depthda.datasets.pipeline_check import is_random
 from depthda.engine.checks.build_mistakes import nearest, unknown
-from depthda.engine.checks.data_check import LOADERS, datasets_of
+from depthda.engine.checks.data_check import LOADERS, classes_of, datasets_of
 from depthda.engine.overrides import (
     READ_AFTER_PARSING,
     as_list,
@@ -118,8 +118,7 @@ def _steps(cfg: Config, loader: str) -> Iterator[tuple[str, dict]]:
 
 def _classes(cfg: Config) -> list[str]:
     datasets = (dataset for name in LOADERS for dataset in datasets_of(cfg, name))
-    listed = (dataset.metainfo.get('classes') for dataset in datasets)
-    return list(next(filter(None, listed), ()))
+    return next(filter(None, map(classes_of, datasets)), [])
 
 
 def check_model(cfg: Config) -> None:

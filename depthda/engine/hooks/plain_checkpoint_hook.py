@@ -9,6 +9,7 @@ from mmengine.runner import BaseLoop
 
 from depthda.checkpoints.fit import check_finite, complete_weights, partial_weights
 from depthda.checkpoints.loading import file_hash, restore_histories, to_plain
+from depthda.evaluation.score_report import choosing_group
 from depthda.provenance import describe_dataset, narrowed, samples_per_iteration
 
 
@@ -63,11 +64,8 @@ class PlainCheckpointHook(CheckpointHook):
     def _chosen_on(self, runner) -> dict:
         """Describe the images whose score chose the checkpoint: all, or one group of them."""
         metrics = runner.val_loop.evaluator.metrics
-        headlines = (getattr(metric, 'headline', None) for metric in metrics)
-        # 'Rural/mIoU' is the score of a group, and 'mIoU' that of the headline.
-        groups = {key.rpartition('/')[0] for key in self.key_indicators}
-        group = groups.pop() if len(groups) == 1 else ''
-        group = group or next(filter(None, headlines), '')
+        headlines = [getattr(metric, 'headline', None) for metric in metrics]
+        group = choosing_group(self.key_indicators, headlines)
         return narrowed(describe_dataset(runner.val_dataloader.dataset), group)
 
     def _save_best_checkpoint(self, runner, metrics) -> None:

@@ -91,10 +91,7 @@ def test_another_model_than_the_trained_one_is_reported(trained, tmp_path, capsy
 def test_other_depth_maps_than_in_training_are_reported(trained):
     checkpoint, options = trained
     cfg = load_config(CONFIG, options)
-    old, cfg.test_dataloader.dataset.depth = (
-        cfg.train_dataloader.dataset.depth,
-        'rdepth/other',
-    )
+    old, cfg.test_dataloader.dataset.depth = (cfg.train_dataloader.dataset.depth, 'rdepth/other')
     assert list(test_warnings(cfg, checkpoint)) == [
         f'{checkpoint} was trained with the depth maps {old}, but this test reads rdepth/other: '
         'set test_dataloader.dataset.depth to the depth maps of the training'

@@ -3,7 +3,8 @@ import torch
 from mmengine.config import Config
 from refusals import refusal
 
-from depthda.engine.checks.data_check import check_test_set, class_warning, data_warnings
+from depthda.engine.checks.checkpoint_check import class_warning
+from depthda.engine.checks.data_check import check_test_set, data_warnings
 from depthda.errors import UserError
 
 

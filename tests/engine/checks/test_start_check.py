@@ -13,12 +13,7 @@ from torch import nn
 
 from depthda.engine.checks import start_check
 from depthda.engine.checks.data_check import check_headline
-from depthda.engine.checks.start_check import (
-    StartCheck,
-    _check_hook,
-    _train_once,
-    describe_failure,
-)
+from depthda.engine.checks.start_check import StartCheck, _check_hook, _train_once, describe_failure
 from depthda.engine.hooks.plain_checkpoint_hook import PlainCheckpointHook
 from depthda.engine.launch import check_training, train
 from depthda.errors import UserError
@@ -204,7 +199,7 @@ def test_a_check_trains_validates_and_leaves_nothing(
             values['metrics'] == f'{work_dir}/metrics.json and tiles.npz, written by depthda test'
         )
         assert values['best checkpoint'] == (
-            'best_mIoU_iter_N.pth, by mIoU of a validation on 4 images every 2 iters'
+            'best_mIoU_iter_N.pth, selected by mIoU (validated on 4 images every 2 iters)'
         )
         assert '2 in 4 iters (every 2), the last 2 are kept' in values['checkpoints']
     assert list(tmp_path.iterdir()) == []
