@@ -38,7 +38,7 @@ STYLES = 'ST-DASegNet'  # two narrower encoders and half as many images, as it c
 NORMS = ('TransNorm', 'batch norm that sees the target')
 METHODS = (
     *('DAFormer', 'MIC', 'AdaptSegNet', 'CBST', 'FADA', 'IAST', 'PyCDA', *TWINS, STYLES),
-    *('TransNorm', GUIDED),
+    *('TransNorm', 'after MUCSS', GUIDED),
 )
 JITTER = dict(type='StrongAugmentation', jitter=0.8, strength=0.2, blur=0.2)
 TEACHER = dict(type='EMATeacher', momentum=0.98)
@@ -77,7 +77,8 @@ def others(weight):
         dict(type='StyleAdversary', style=side, critic=style, weight=0.005 * weight)
         for side in ('source', 'target')
     ]
-    labelled = dict(pseudo_weight=weight)
+    labelled, ramp = dict(pseudo_weight=weight), dict(ramp=60)
+    kinds = ('TranslatedSource', 'RotationConsistency')
     return {
         'CLAN': dict(terms=[clan, apart]),
         'FADA': dict(terms=[fada]),
@@ -96,6 +97,11 @@ def others(weight):
             pseudo=dict(type='ClassWeighted', class_weights=[1.0, 2.0, 2.0], threshold=0.9),
             terms=styles,
             pseudo_weight=0.25 * weight,
+        ),
+        'after MUCSS': dict(
+            pseudo=dict(type='Threshold', threshold=0.9, begin=WARM_UP, **ramp),
+            terms=[dict(type=kind, weight=weight, **ramp) for kind in kinds],
+            **labelled,
         ),
         'TransNorm': dict(terms=[ADVERSARY | dict(weight=0.01 * weight)]),
         'batch norm that sees the target': dict(terms=[ADVERSARY | dict(weight=0.0)]),
@@ -202,6 +208,21 @@ def scenes(seed, target, depth):
     return torch.from_numpy(images).permute(0, 3, 1, 2).float(), torch.from_numpy(labels)
 
 
+def recoloured(images, others):
+    """Translate: give images the mean and covariance of the colours of ``others``, linearly."""
+    colours, goal = (part.transpose(0, 1).flatten(1) for part in (images, others))
+
+    def root(matrix):
+        values, vectors = torch.linalg.eigh(matrix)
+        return vectors @ torch.diag(values.sqrt()) @ vectors.T
+
+    half = root(colours.cov())
+    inverse = torch.linalg.inv(half)
+    mapped = inverse @ root(half @ goal.cov() @ half) @ inverse  # the map that moves colours least
+    colours = mapped @ (colours - colours.mean(1, keepdim=True)) + goal.mean(1, keepdim=True)
+    return colours.unflatten(1, (-1, SIZE, SIZE)).transpose(0, 1)
+
+
 @cache
 def run(method, seed, weight=1, depth=False):
     """Train by a method, None: on the source alone; return its mIoU in % on other target images.
@@ -215,6 +236,8 @@ def run(method, seed, weight=1, depth=False):
     torch.manual_seed(seed)  # the same weights of the segmentor, whether or not there is a critic
     model.init_weights()
     source, target = scenes(seed, False, depth), scenes(seed, True, depth)[0]
+    if method == 'after MUCSS':
+        source = (*source, recoloured(source[0], target))
     size = BATCH // 2 if method == STYLES else BATCH
     train(model.train(), source, target, np.random.default_rng(seed), size)
     return score(model, *scenes(seed + 1000, True, depth))
@@ -233,7 +256,10 @@ def train(model, source, target, rng, size):
         if hasattr(model.pseudo, 'set_thresholds') and iteration >= WARM_UP:
             refresh_thresholds(model, target, iteration)
         chosen, others = rng.integers(IMAGES, size=(2, size))
-        data = batch(source[0][chosen], source[1][chosen], target[others], rng)
+        data = batch(*(part[chosen] for part in source[:2]), target[others], rng)
+        for images in source[2:]:  # translations have the labels of their originals
+            data['inputs']['translated'] = list(images[chosen])
+            data['data_samples']['translated'] = data['data_samples']['source']
         losses = model(**model.data_preprocessor(data, True), mode='loss')
         for optimiser in optimisers:
             optimiser.zero_grad()
