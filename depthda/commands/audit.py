@@ -29,13 +29,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         'grey copy of the image (grey), the map of another tile (shuffle), equal depth everywhere '
         '(flat), no depth (zero) (default: all)',
     )
-    add(
-        '--predictions',
-        nargs='+',
-        metavar='KIND=DIR',
-        help='instead of testing, score index maps that any program predicted with each kind of '
-        'depth (as-is is required)',
-    )
+    text = 'instead of testing, score index maps that any program predicted with each kind of '
+    text += 'depth (as-is is required)'
+    add('--predictions', nargs='+', metavar='KIND=DIR', help=text)
     add('--tta', action='store_true', help='average over flips')
     text = 'for the intervals, draw blocks of N tiles with neighbouring names, not single tiles'
     add('--block', type=int, default=1, metavar='N', help=text)

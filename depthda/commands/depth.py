@@ -30,7 +30,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add('images', nargs='+', metavar='IMAGES', help='PNG, JPEG, TIFF, or folders')
     add('--out', metavar='DIR', help='folder of the maps (default: see above)')
-    text = 'hub id or (for work without internet access) local folder of a Depth Anything model'
+    text = 'hub id of a Depth Anything model, or its local folder (for work without internet '
+    text += 'access)'
     add('--model', required=True, help=text)
     add('--name', help='without --out: name to use instead of <model> in rdepth/<model>')
     _add_network_arguments(parser)
@@ -48,20 +49,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def _add_network_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add(
-        '--mode',
-        choices=['whole', 'tiled'],
-        default='whole',
-        help='whole: each image at once, resized to the size of the network; tiled: larger images '
-        'in overlapping tiles, which are aligned to one scale and shift',
-    )
-    add(
-        '--tile',
-        type=int,
-        metavar='PX',
-        help='side of a tile in pixels of the image (default: the network size, so that no detail '
-        'is lost; a larger tile is shrunk)',
-    )
+    text = 'whole: each image at once, resized to the size of the network; tiled: larger images '
+    text += 'in overlapping tiles, which are aligned to one scale and shift'
+    add('--mode', choices=['whole', 'tiled'], default='whole', help=text)
+    text = 'side of a tile in pixels of the image (default: the network size, so that no detail '
+    text += 'is lost; a larger tile is shrunk)'
+    add('--tile', type=int, metavar='PX', help=text)
     text = 'fraction of a tile that its neighbour also covers (default: 0.25)'
     add('--overlap', type=float, metavar='PART', help=text)
     text = 'input size of the network (default: that of its checkpoint, 518 for Depth Anything)'

@@ -48,20 +48,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='fill pixels without height with the nearest height; otherwise they are "no depth". '
         'This needs about 15 bytes of memory per pixel, because maps cannot be written in strips',
     )
-    add(
-        '--ground',
-        default='none',
-        metavar='none|opening|DIR',
-        help='ground to subtract. opening: estimate it by a morphological opening of the surface '
-        'model; DIR: folder of terrain models with the same stems and grid',
-    )
-    add(
-        '--window',
-        type=float,
-        metavar='METRES',
-        help='window of the opening. It must be LARGER THAN THE LARGEST BUILDING, or the middle of '
-        'buildings counts as ground, but not much larger, or hills are removed as well',
-    )
+    text = 'ground to subtract. opening: estimate it by a morphological opening of the surface '
+    text += 'model; DIR: folder of terrain models with the same stems and grid'
+    add('--ground', default='none', metavar='none|opening|DIR', help=text)
+    text = 'window of the opening. It must be LARGER THAN THE LARGEST BUILDING, or the middle of '
+    text += 'buildings counts as ground, but not much larger, or hills are removed as well'
+    add('--window', type=float, metavar='METRES', help=text)
     text = 'window in pixels, for files without georeference'
     add('--window-pixels', type=int, metavar='N', help=text)
     add('--workers', type=int, default=2, help='number of threads')

@@ -11,7 +11,7 @@ from argparse import ArgumentParser, Namespace
 from functools import partial
 from pathlib import Path
 
-from depthda.cli import TupleAction, add_launcher, add_range
+from depthda.cli import TupleAction, add_launcher, add_range, picked
 from depthda.errors import UserError, many
 
 EXAMPLES = (
@@ -130,16 +130,9 @@ def _options(args: Namespace, model):
 
     window = min(model.window) if args.window is None else args.window
     overlap = window // 2 if args.overlap is None else args.overlap
-    return MapOptions(
-        Settings(window, overlap, args.batch, args.amp, args.tta),
-        args.bands,
-        args.stretch,
-        heights=args.depth_range,
-        area=args.aoi,
-        gsd=args.gsd,
-        confidence=args.confidence,
-        probabilities=args.probabilities,
-    )
+    settings = Settings(window, overlap, args.batch, args.amp, args.tta)
+    named = picked(args, 'bands', 'stretch', 'gsd', 'confidence', 'probabilities')
+    return MapOptions(settings, heights=args.depth_range, area=args.aoi, **named)
 
 
 def _write_extras(args: Namespace, model, result) -> list[Path]:

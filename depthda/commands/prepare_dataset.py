@@ -1,6 +1,7 @@
 """Turn a dataset as downloaded into the tiles that models are trained on."""
 
 from argparse import ArgumentParser, Namespace
+from functools import partial
 
 from depthda.cli import add_range, help_texts, picked
 from depthda.commands import prepare_folder
@@ -58,13 +59,8 @@ def _unpack_loveda(args: Namespace) -> int:
     from depthda.progress import progress_bars
 
     with progress_bars() as show:
-        missing = prepare_loveda(
-            args.sources,
-            args.out,
-            args.partial,
-            args.workers,
-            lambda done, total: show('pictures', done, total),
-        )
+        progress = partial(show, 'pictures')
+        missing = prepare_loveda(args.sources, args.out, args.partial, args.workers, progress)
     print(f'{args.out}:')
     for (split, domain), (images, masks, expected) in counts(args.out).items():
         print(f'  {split:<5} {domain:<5} {images:>5,} of {expected:,} images, {masks:>5,} masks')
@@ -82,25 +78,17 @@ def _add_isprs(parser: ArgumentParser) -> None:
     text = 'areas to cut, such as 2_10 or area1 (default: all)'
     add('--areas', nargs='+', metavar='AREA', help=text)
     prepare_folder.add_nearest_colour(parser)
-    add(
-        '--replace',
-        action='store_true',
-        help='cut areas again if their files have changed, and remove the depth maps made from '
-        'them; without this option, such a folder is not changed',
-    )
+    text = 'cut areas again if their files have changed, and remove the depth maps made from '
+    text += 'them; without this option, such a folder is not changed'
+    add('--replace', action='store_true', help=text)
     add('--workers', type=int, default=1, help='number of processes')
     text = 'orthophotos to cut (Potsdam: also from its RGBIR files; Vaihingen has only irrg)'
     add('--bands', nargs='+', choices=['irrg', 'rgb'], default=['irrg'], help=text)
     text = 'label images: full, no-boundary (the borders of objects are ignored) or none'
     add('--labels', choices=['full', 'no-boundary', 'none'], default='full', help=text)
-    add(
-        '--depth',
-        nargs='*',
-        choices=['dsm', 'ndsm'],
-        default=['dsm'],
-        help='surface models: heights above sea level (dsm) or above ground (ndsm); write --depth '
-        'without a value for none',
-    )
+    text = 'surface models: heights above sea level (dsm) or above ground (ndsm); write --depth '
+    text += 'without a value for none'
+    add('--depth', nargs='*', choices=['dsm', 'ndsm'], default=['dsm'], help=text)
     text = 'metres that become depth 0 and 1 (default: lowest and highest of all areas)'
     add_range(parser, '--dsm-range', text)
     parser.set_defaults(call=_cut_isprs)

@@ -72,13 +72,9 @@ def _add_files(parser: ArgumentParser) -> None:
     add('--labels', type=Path, metavar='DIR', help=text)
     text = 'attribute of the polygons with the name or the value of the class'
     add('--class-field', metavar='NAME', help=text)
-    add(
-        '--depth',
-        type=Path,
-        metavar='DIR',
-        help='folder of depth maps (PNG) or heights (TIFF) with the same names; without it, the '
-        'command depthda depth can make maps of the images that are written',
-    )
+    text = 'folder of depth maps (PNG) or heights (TIFF) with the same names; without it, the '
+    text += 'command depthda depth can make maps of the images that are written'
+    add('--depth', type=Path, metavar='DIR', help=text)
     add('--out', required=True, metavar='DIR', help='folder to write')
     for kind, sample in (('image', '_RGB.tif'), ('label', '_label.tif'), ('depth', '_dsm.tif')):
         add(
@@ -88,12 +84,9 @@ def _add_files(parser: ArgumentParser) -> None:
             f'{sample}; files are paired by the part before it (if the end begins with -, write '
             f'--{kind}-suffix=-x.tif)',
         )
-    add(
-        '--replace',
-        action='store_true',
-        help='remove from --out the tiles of other images or settings, and the depth maps made '
-        'from them; without this option, such a folder is not changed',
-    )
+    text = 'remove from --out the tiles of other images or settings, and the depth maps made '
+    text += 'from them; without this option, such a folder is not changed'
+    add('--replace', action='store_true', help=text)
     add('--workers', type=int, default=1, help='number of processes')
 
 
@@ -101,42 +94,27 @@ def _add_image_options(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add('--tile', type=int, help='side of a tile (default: images are not cut)')
     add_stride(parser)
-    add(
-        '--bands',
-        nargs='+',
-        type=int,
-        action=TupleAction,
-        metavar='N',
-        help='bands to keep, counted from 1, with red, green and blue first (4 1 2: IRRG of RGBIR; '
-        '1 2 3 4: all four, written as GeoTIFF); needed unless images have one or three bands',
-    )
+    text = 'bands to keep, counted from 1, with red, green and blue first (4 1 2: IRRG of RGBIR; '
+    text += '1 2 3 4: all four, written as GeoTIFF); needed unless images have one or three bands'
+    add('--bands', nargs='+', type=int, action=TupleAction, metavar='N', help=text)
     text = 'input values mapped to 0 and 255, if images do not have 8 bits'
     add_range(parser, '--stretch', text)
-    add(
-        '--keep-values',
-        action='store_true',
-        help='keep the values of 16-bit images and write GeoTIFFs; mean and std of the model must '
-        'then be in the units of the images',
-    )
+    text = 'keep the values of 16-bit images and write GeoTIFFs; mean and std of the model must '
+    text += 'then be in the units of the images'
+    add('--keep-values', action='store_true', help=text)
     add_nearest_colour(parser)
 
 
 def add_stride(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        '--stride',
-        type=int,
-        help='distance between the starts of neighbouring tiles (default: the side of a tile); the '
-        'last tile of a row is moved back so that it ends with the image',
-    )
+    text = 'distance between the starts of neighbouring tiles (default: the side of a tile); the '
+    text += 'last tile of a row is moved back so that it ends with the image'
+    parser.add_argument('--stride', type=int, help=text)
 
 
 def add_nearest_colour(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        '--nearest-colour',
-        action='store_true',
-        help='assign the class of the nearest colour to labels in a colour without a class; '
-        'otherwise they are an error',
-    )
+    text = 'assign the class of the nearest colour to labels in a colour without a class; '
+    text += 'otherwise they are an error'
+    parser.add_argument('--nearest-colour', action='store_true', help=text)
 
 
 def _add_depth_options(parser: ArgumentParser) -> None:
@@ -153,13 +131,9 @@ def _add_split_options(parser: ArgumentParser) -> None:
     text = 'splits by share or by lists: train=0.7 val=0.1 test=0.2, or train=train.txt '
     text += 'val=val.txt with one name per line'
     add('--split', nargs='+', metavar='NAME=PART', help=text)
-    add(
-        '--split-by',
-        choices=['image', 'block'],
-        default='image',
-        help='image: at random, with the tiles of an image together; block: cut the area across '
-        'its longer side, on the map if all images are georeferenced',
-    )
+    text = 'image: at random, with the tiles of an image together; block: cut the area across '
+    text += 'its longer side, on the map if all images are georeferenced'
+    add('--split-by', choices=['image', 'block'], default='image', help=text)
     add('--seed', type=int, help='seed of a --split at random (default: 0)')
 
 

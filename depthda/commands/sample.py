@@ -19,13 +19,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         add(f'--{split}', type=int, default=count, help='number of tiles per domain')
     add('--size', type=int, default=256, help='side of a tile in pixels')
     add('--seed', type=int, default=0, help='seed of the world')
-    add(
-        '--gap',
-        nargs='*',
-        metavar='PART',
-        help='aspects in which the domains differ: layout, geometry, resolution, appearance, depth '
-        '(default: all); in all other aspects, the domains are like the first',
-    )
+    text = 'aspects in which the domains differ: layout, geometry, resolution, appearance, depth '
+    text += '(default: all); in all other aspects, the domains are like the first'
+    add('--gap', nargs='*', metavar='PART', help=text)
     text = 'quality of relative depth: 1 is the true height, 0 is noise (default: as in the world)'
     add('--fidelity', type=float, help=text)
     add('--null', action='store_true', help='use height and depth of unrelated tiles')

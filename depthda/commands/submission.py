@@ -26,12 +26,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     common.add_argument('--domain', help='rural or urban (default: recognised by the file names)')
     text = 'uda: one target domain; seg: both domains in one zip'
     common.add_argument('--track', choices=('uda', 'seg'), default='uda', help=text)
-    common.add_argument(
-        '--against',
-        metavar='DIR',
-        help='for a dataset other than LoveDA: folder of its test images, whose names and sizes '
-        'the zip must match; with --track seg, the root of a folder tree like that of LoveDA',
-    )
+    text = 'for a dataset other than LoveDA: folder of its test images, whose names and sizes '
+    text += 'the zip must match; with --track seg, the root of a folder tree like that of LoveDA'
+    common.add_argument('--against', metavar='DIR', help=text)
     actions = parser.add_subparsers(dest='action', required=True)
     settings = dict(parents=[common], formatter_class=parser.formatter_class)
     pack = actions.add_parser('pack', help='make a zip and check it', **settings)

@@ -18,12 +18,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_run_arguments(parser)
     add = parser.add_argument
     add('checkpoint', nargs='?', help='checkpoint file (.pth) that was trained with the config')
-    add(
-        '--predictions',
-        metavar='DIR',
-        help='instead of testing a checkpoint, score index maps that another program wrote to DIR; '
-        'they must be named like the test images (2-D PNG or TIFF, classes numbered from 0)',
-    )
+    text = 'instead of testing a checkpoint, score index maps that another program wrote to DIR; '
+    text += 'they must be named like the test images (2-D PNG or TIFF, classes numbered from 0)'
+    add('--predictions', metavar='DIR', help=text)
     add('--out', metavar='DIR', help='write predicted index maps (PNG) to this folder')
     add('--show-dir', metavar='DIR', help='write predictions in colour to this folder')
     text = 'write predicted depth (DepthSeg) to this folder, as 16-bit maps and as pictures'

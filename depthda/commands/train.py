@@ -16,12 +16,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     text = 'continue from the last checkpoint in the work dir'
     add('--resume', action='store_true', help=text)
     add('--amp', action='store_true', help='train in mixed precision (bfloat16)')
-    add(
-        '--check',
-        action='store_true',
-        help='run one training step, validate one sample, and report what a run would write; '
-        'nothing is written',
-    )
+    text = 'run one training step, validate one sample, and report what a run would write; '
+    text += 'nothing is written'
+    add('--check', action='store_true', help=text)
 
 
 def run(args: Namespace) -> None:

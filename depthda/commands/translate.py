@@ -1,6 +1,7 @@
 """Translate a labelled dataset to the style and the pixel size of another domain."""
 
 from argparse import ArgumentParser, Namespace
+from functools import partial
 
 from depthda.cli import add_config, add_launcher, is_main_process, picked
 
@@ -27,11 +28,9 @@ def run(args: Namespace) -> None:
     from depthda.progress import progress_bars
     from depthda.provenance import TRANSLATION
 
-    names = 'config', 'checkpoint', 'out', 'batch_size', 'cfg_options', 'launcher'
+    options = picked(args, 'config', 'checkpoint', 'out', 'batch_size', 'cfg_options', 'launcher')
     with progress_bars() as show:
-        manifest = translate(
-            **picked(args, *names), progress=lambda done, total: show('translating', done, total)
-        )
+        manifest = translate(**options, progress=partial(show, 'translating'))
     if is_main_process():
         tiles = many(manifest['tiles'], 'tile')
         print(f'{tiles}: {args.out} ({TRANSLATION} describes how they were made)')

@@ -37,9 +37,7 @@ def apply_overrides(cfg: Config, options: dict[str, Any]) -> None:
             value = _converted('.'.join(parts), _lookup(cfg, parts), value)
         if (top := parts[0]) not in READ_AFTER_PARSING:
             if top not in cfg:
-                raise UserError(
-                    f"nothing reads '{top}', so adding it would have no effect: leave it out."
-                )
+                raise UserError(f"nothing reads '{top}', so it would have no effect: leave it out.")
             uses = [path for path, used in runtime_nodes(cfg) if used == cfg[top]]
             raise UserError(
                 f"overriding '{top}' would have no effect, because the config file has already "

@@ -143,9 +143,7 @@ class SegmentationMetric(BaseMetric):
         ranks = all_gather_object((len(self._seen), paths[0], paths[-1]))
         total = sum(count for count, _, _ in ranks)
         if not total:
-            raise UserError(
-                'no sample was evaluated: check the folder and the settings of the dataset.'
-            )
+            raise UserError('no sample was evaluated: check folder and settings of the dataset.')
         last = [(count - 1) * len(ranks) + r for r, (count, _, _) in enumerate(ranks)]
         added = [r for r, position in enumerate(last) if position >= size] if total > size else []
         firsts = {first for _, first, _ in ranks}

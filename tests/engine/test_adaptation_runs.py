@@ -102,11 +102,8 @@ def test_a_segmentor_can_start_an_adaptation(tmp_path, trained_once, pair_run):
     one_step |= {'default_hooks.checkpoint.interval': 1, 'train_cfg.val_interval': 1}
     one_step |= {'param_scheduler': []}
     config = CONFIGS / 'daformer_upernet-tiny_u2r.py'
-    train(
-        config,
-        str(tmp_path / 'adapted'),
-        cfg_options=pair_run('daformer_upernet') | start | one_step,
-    )
+    options = pair_run('daformer_upernet') | start | one_step
+    train(config, str(tmp_path / 'adapted'), cfg_options=options)
     plain = weights(checkpoint)
     adapted = weights(tmp_path / 'adapted/iter_1.pth')
     for key, value in plain.items():

@@ -26,9 +26,7 @@ def weights(path) -> dict[str, torch.Tensor]:
 
 
 def equal(first: dict, second: dict) -> bool:
-    return first.keys() == second.keys() and all(
-        torch.equal(first[key], second[key]) for key in first
-    )
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(trained, tmp_path):
@@ -41,19 +39,14 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(trained, tmp_path
 
     uninterrupted, resumed_file = folder / 'iter_4.pth', tmp_path / 'iter_4.pth'
     assert equal(weights(uninterrupted), weights(resumed_file))
-    states = [
-        torch.load(p, weights_only=True)['optimizer']['state']
-        for p in (uninterrupted, resumed_file)
-    ]
-    assert all(
-        torch.equal(states[0][i][key], states[1][i][key]) for i in states[0] for key in states[0][i]
+    first, second = (
+        torch.load(path, weights_only=True)['optimizer']['state']
+        for path in (uninterrupted, resumed_file)
     )
+    assert first.keys() == second.keys() and all(equal(first[i], second[i]) for i in first)
     # The same steps with another seed give other weights, so equality above means something.
-    train(
-        CONFIG,
-        str(tmp_path / 'other'),
-        cfg_options=options | {'randomness.seed': 1, 'train_cfg.max_iters': 2},
-    )
+    other = options | {'randomness.seed': 1, 'train_cfg.max_iters': 2}
+    train(CONFIG, str(tmp_path / 'other'), cfg_options=other)
     assert not equal(weights(tmp_path / 'other' / 'iter_2.pth'), weights(tmp_path / 'iter_2.pth'))
 
 
@@ -101,10 +94,8 @@ def test_a_run_resumed_in_another_folder_replaces_only_its_own_best(
 
 def test_two_trainings_never_write_to_one_folder(trained, tmp_path):
     _, options = trained
-    held = 'import sys, time; from pathlib import Path; from depthda.io.lock import own_folder'
-    held += (
-        "\nwith own_folder(Path(sys.argv[1]), '.training.lock'): print(flush=True); time.sleep(60)"
-    )
+    held = 'import sys, time; from pathlib import Path; from depthda.io.lock import own_folder\n'
+    held += "with own_folder(Path(sys.argv[1]), '.training.lock'): print(flush=1); time.sleep(60)"
     other = subprocess.Popen([sys.executable, '-c', held, str(tmp_path)], stdout=subprocess.PIPE)
     try:
         other.stdout.readline()
@@ -147,9 +138,8 @@ def test_a_resumed_run_keeps_its_optimiser_and_schedule(trained, tmp_path, key, 
     last = tmp_path / 'iter_2.pth'
     os.link(folder / 'iter_2.pth', last)
     (tmp_path / CONFIG.name).write_text('# of the training')
-    assert refusal(
-        train, CONFIG, str(tmp_path), resume=True, cfg_options=options | {key: value}
-    ) == (
+    changed = options | {key: value}
+    assert refusal(train, CONFIG, str(tmp_path), resume=True, cfg_options=changed) == (
         f'{last} comes from a run with {key}={old}, which a resumed run keeps, but this run has '
         f'{value}: resume with --cfg-options {key}={old}, or start from the weights with '
         f'load_from={last} in another --work-dir.'
@@ -182,11 +172,8 @@ def test_wrong_paths_are_refused_with_similar_names(tmp_path, trained):
     with pytest.raises(UserError, match='iter_5.pth does not exist: .*iter_4.pth'):
         test(CONFIG, folder / 'iter_5.pth', str(tmp_path), cfg_options=options)
     with pytest.raises(UserError, match='no/such/place'):
-        train(
-            CONFIG,
-            str(tmp_path),
-            cfg_options=options | {'train_dataloader.dataset.data_root': 'no/such/place'},
-        )
+        options = options | {'train_dataloader.dataset.data_root': 'no/such/place'}
+        train(CONFIG, str(tmp_path), cfg_options=options)
 
 
 def test_resume_in_the_config_starts_anew_in_an_empty_folder(trained, tmp_path):

@@ -50,9 +50,8 @@ def test_test_writes_scores_maps_and_a_checked_zip(trained, tmp_path, sample):
     assert json.loads(logged.read_text()) == written
     tiles = load_tiles(tmp_path / 'tiles.npz')
     assert [Path(name).name for name in tiles.names] == names
-    assert (
-        tiles.counts.sum(0)[:-1].tolist() == written['report']['groups']['all']['confusion_matrix']
-    )
+    matrix = written['report']['groups']['all']['confusion_matrix']
+    assert tiles.counts.sum(0)[:-1].tolist() == matrix
 
     # The scores are those of the maps that were written.
     import cv2
@@ -81,10 +80,9 @@ def test_a_dataset_without_labels_ends_with_the_folder_of_its_maps(trained, tmp_
 
 def test_test_time_augmentation_averages_the_flips(trained, tmp_path):
     folder, options = trained
-    plain = test(CONFIG, folder / 'iter_4.pth', str(tmp_path / 'a'), cfg_options=options)
-    flipped = test(
-        CONFIG, folder / 'iter_4.pth', str(tmp_path / 'b'), tta=True, cfg_options=options
-    )
+    run = dict(config=CONFIG, checkpoint=folder / 'iter_4.pth', cfg_options=options)
+    plain = test(**run, work_dir=str(tmp_path / 'a'))
+    flipped = test(**run, work_dir=str(tmp_path / 'b'), tta=True)
     assert flipped['tta'] and flipped['scores']['OA'] != plain['scores']['OA']
     assert flipped['scores']['OA'] == pytest.approx(plain['scores']['OA'], abs=15)
 
@@ -100,22 +98,16 @@ def test_test_time_augmentation_averages_the_flips(trained, tmp_path):
 )
 def test_logits_are_kept_for_metrics_that_may_need_them(val, test, kept):
     model = DepthGuidedEncoderDecoder.__new__(DepthGuidedEncoderDecoder)
-    _drop_unused_logits(
-        SimpleNamespace(model=model), Config(dict(val_evaluator=val, test_evaluator=test))
-    )
+    cfg = Config(dict(val_evaluator=val, test_evaluator=test))
+    _drop_unused_logits(SimpleNamespace(model=model), cfg)
     assert model.keep_logits is kept
 
 
 def test_a_checkpoint_of_another_model_is_refused(trained, tmp_path):
     folder, options = trained
-    work_dir = tmp_path / 'runs' / 'a'
+    config, work_dir = CONFIGS / 'upernet_tiny_u2r.py', tmp_path / 'runs' / 'a'
     with pytest.raises(UserError, match='does not fit the model'):
-        test(
-            CONFIGS / 'upernet_tiny_u2r.py',
-            folder / 'iter_4.pth',
-            str(work_dir),
-            cfg_options=options,
-        )
+        test(config, folder / 'iter_4.pth', str(work_dir), cfg_options=options)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -59,11 +59,7 @@ def test_existing_keys_are_set_even_inside_lists():
         ('crop_size', (256, 256), 'override model.data_preprocessor.size'),
         ('train_pipeline.0.type', 'X', 'override train_dataloader.dataset.pipeline'),
         # Text in place of a number or a list.
-        (
-            'train_cfg.max_iters',
-            '100k',
-            r'type int .*\(its value is 100\), .* set to the text .100k',
-        ),
+        ('train_cfg.max_iters', '100k', r'type int .*\(its value is 100\), .* to the text .100k'),
         ('train_dataloader.dataset.pipeline', 'fast', "cannot be set to the text 'fast'"),
     ],
 )

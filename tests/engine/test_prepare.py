@@ -91,9 +91,7 @@ def test_a_name_that_does_nothing_is_refused_when_the_config_is_read(tmp_path):
     path = tmp_path / 'custom.py'
     base = ROOT / 'depthda' / 'depthda_convnext-b-s_1xb4-40k_loveda-u2r-512x512.py'
     path.write_text(f"_base_ = '{base}'\ndepth = 'dsm'\n")
-    with pytest.raises(
-        UserError, match=r"'depth' in .*custom.py .*train_dataloader\.dataset\.depth"
-    ):
+    with pytest.raises(UserError, match=r"'depth' in .*custom.py .*_dataloader\.dataset\.depth"):
         load_config(path)
 
 

@@ -93,10 +93,8 @@ def test_a_damaged_checkpoint_is_refused_with_the_one_before_it(folder):
     save(last, 6)
     last.write_bytes(last.read_bytes()[:-100])
     (folder / 'last_checkpoint').write_text(str(last))
-    for remaining, outcome in (
-        ('iter_4.pth', 'continue from iter_4.pth'),
-        (None, 'start at iteration 0'),
-    ):
+    outcomes = {'iter_4.pth': 'continue from iter_4.pth', None: 'start at iteration 0'}
+    for remaining, outcome in outcomes.items():
         if remaining is None:
             (folder / 'iter_4.pth').unlink()
         assert refusal(find_start, config(folder), resume=True) == (
@@ -189,12 +187,10 @@ def test_another_batch_or_schedule_is_refused(trained_once, short_run, tmp_path,
 def test_another_number_of_processes_is_another_batch(monkeypatch, processes, sentence):
     for module in ('depthda.engine.resume', 'mmengine.dist'):
         monkeypatch.setattr(f'{module}.get_world_size', lambda: processes)
-    runner = SimpleNamespace(
-        train_dataloader=SimpleNamespace(batch_size=2), _load_from='iter_2.pth'
-    )
-    assert refusal(
-        check_resumed, runner, dict(meta=dict(samples_per_iteration=2))
-    ) == sentence_about('iter_2.pth', 'batches of 2 samples', *sentence)
+    loader = SimpleNamespace(batch_size=2)
+    runner = SimpleNamespace(train_dataloader=loader, _load_from='iter_2.pth')
+    message = refusal(check_resumed, runner, dict(meta=dict(samples_per_iteration=2)))
+    assert message == sentence_about('iter_2.pth', 'batches of 2 samples', *sentence)
 
 
 def test_schedulers_that_are_added_or_replaced_are_refused():
@@ -212,21 +208,15 @@ def test_schedulers_that_are_added_or_replaced_are_refused():
         states = [scheduler.state_dict() for scheduler in saved]
         names = now if isinstance(now, dict) else None
         saved = dict.fromkeys(names, states) if names else states
-        return refusal(
-            check_resumed,
-            runner,
-            dict(optimizer=optimizer.state_dict(), meta={}, param_schedulers=saved),
-        )
+        checkpoint = dict(optimizer=optimizer.state_dict(), meta={}, param_schedulers=saved)
+        return refusal(check_resumed, runner, checkpoint)
 
     added = ('1 scheduler in param_scheduler', '2', SAME)
     assert refused([linear, poly], [linear]) == sentence_about('iter_2.pth', *added)
     replaced = ('another scheduler in param_scheduler.1', 'CosineAnnealingLR', SAME)
     assert refused([linear, cosine], [linear, poly]) == sentence_about('iter_2.pth', *replaced)
-    of_part = (
-        '1 scheduler in param_scheduler.critics',
-        '0',
-        'the param_scheduler.critics of that run',
-    )
+    name = 'param_scheduler.critics'
+    of_part = (f'1 scheduler in {name}', '0', f'the {name} of that run')
     sentence = refused({'generators': [poly], 'critics': []}, [poly])
     assert sentence == sentence_about('iter_2.pth', *of_part)
 

@@ -29,9 +29,8 @@ def test_parameters_are_counted_and_frozen_ones_are_not_hidden(model):
 
 
 def test_optimisers_are_named_with_the_rate_after_the_warm_up(model):
-    optimizer = torch.optim.AdamW(
-        [{'params': model[1].weight, 'lr': 1e-5}, {'params': model[1].bias}]
-    )
+    groups = [{'params': model[1].weight, 'lr': 1e-5}, {'params': model[1].bias}]
+    optimizer = torch.optim.AdamW(groups)
     for group, rate in zip(optimizer.param_groups, (1e-4, 1e-3), strict=True):
         group['initial_lr'] = rate
     one = OptimWrapper(optimizer, accumulative_counts=4)
@@ -84,16 +83,8 @@ def test_a_run_shows_its_summary_before_its_first_iteration_with_the_warnings_la
     train(CONFIG, str(tmp_path), resume=True, cfg_options=options)
     lines = capsys.readouterr().out.splitlines()
     names = [line[2:15].strip() for line in lines[1:9]]
-    assert names == [
-        'train data',
-        'model',
-        'schedule',
-        'optimiser',
-        'device',
-        'starts from',
-        'results',
-        'full log',
-    ]
+    expected = ['train data', 'model', 'schedule', 'optimiser', 'device', 'starts from']
+    assert names == [*expected, 'results', 'full log']
     assert lines[0].startswith('depthda ') and lines[0].endswith(CONFIG)
     assert f' images of {sample} (Urban, Train, part fit)' in lines[1]
     assert lines[3].endswith('1 iterations with batches of 2')
@@ -101,6 +92,5 @@ def test_a_run_shows_its_summary_before_its_first_iteration_with_the_warnings_la
     first = next(n for n, line in enumerate(lines) if 'Iter(train) [1/1]' in line)
     assert all(line.startswith('warning: ') for line in lines[9:first])
     assert 'test images are also training images' in lines[9]
-    assert lines[first - 1] == (
-        f'warning: nothing to resume in {tmp_path}: starting at iteration 0'
-    )
+    sentence = f'nothing to resume in {tmp_path}: starting at iteration 0'
+    assert lines[first - 1] == f'warning: {sentence}'

@@ -200,10 +200,8 @@ def _check_hook(runner: Runner, scores: Mapping[str, Any]) -> None:
     # Add the scores of all classes: those of a class that the sample does not show are left out.
     known = [*scores, *(f'{score}.{name}' for score in ('IoU', 'F1') for name in classes)]
     score_names = {name.rsplit('/')[-1] for name in known}
-    stopping = [stopper for stopper in runner.hooks if isinstance(stopper, EarlyStoppingHook)]
-    monitored = [
-        ('custom_hooks: EarlyStoppingHook.monitor', stopper.monitor) for stopper in stopping
-    ]
+    stopping = (other for other in runner.hooks if isinstance(other, EarlyStoppingHook))
+    monitored = [('custom_hooks: EarlyStoppingHook.monitor', other.monitor) for other in stopping]
     if hook is not None:
         # The hook accepts any argument, and passes it on when it writes the first checkpoint.
         accepted = inspect.signature(runner.save_checkpoint).parameters

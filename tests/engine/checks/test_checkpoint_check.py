@@ -75,10 +75,8 @@ def test_only_the_first_differences_are_listed(trained):
 
 def test_another_model_than_the_trained_one_is_reported(trained, tmp_path, capsys):
     checkpoint, options = trained
-    options = options | {
-        'model.data_preprocessor.bgr_to_rgb': False,
-        'model.decode_head.align_corners': True,
-    }
+    changes = {'data_preprocessor.bgr_to_rgb': False, 'decode_head.align_corners': True}
+    options = options | {f'model.{key}': value for key, value in changes.items()}
     test(CONFIG, checkpoint, str(tmp_path), cfg_options=options)
     sentence = (
         f'{checkpoint} was trained with a model that differs from the one in this config '
@@ -116,13 +114,12 @@ def test_other_classes_are_refused(trained, tmp_path, first, kind):
     classes = list(content['meta']['dataset_meta']['classes'])
     other = [first, *classes[1:-1], classes[0] if first == classes[-1] else classes[-1]]
     content['meta']['dataset_meta']['classes'] = other
-    torch.save(content, tmp_path / 'other.pth')
-    assert refusal(
-        test, CONFIG, tmp_path / 'other.pth', str(tmp_path / 'a'), cfg_options=trained[1]
-    ) == (
-        f'{tmp_path / "other.pth"} was trained on the classes {", ".join(other)}, but the test '
-        f'dataset has {", ".join(classes)} ({kind}), so predictions would count as the wrong '
-        'class: set test_dataloader.dataset.metainfo to the classes of the training.'
+    file, work_dir = tmp_path / 'other.pth', str(tmp_path / 'a')
+    torch.save(content, file)
+    assert refusal(test, CONFIG, file, work_dir, cfg_options=trained[1]) == (
+        f'{file} was trained on the classes {", ".join(other)}, but the test dataset has '
+        f'{", ".join(classes)} ({kind}), so predictions would count as the wrong class: set '
+        'test_dataloader.dataset.metainfo to the classes of the training.'
     )
     assert not (tmp_path / 'a').exists()
 
@@ -131,12 +128,11 @@ def test_weights_that_are_not_finite_are_refused(trained, tmp_path):
     checkpoint, options = trained
     content = torch.load(checkpoint, weights_only=True)
     content['state_dict']['decode_head.conv_seg.bias'][1] = torch.nan
-    torch.save(content, tmp_path / 'nan.pth')
-    assert refusal(
-        test, CONFIG, tmp_path / 'nan.pth', str(tmp_path / 'a'), cfg_options=options
-    ) == (
-        f'{tmp_path / "nan.pth"} contains NaN or infinity in decode_head.conv_seg.bias, so its '
-        'predictions would be useless: use an earlier checkpoint.'
+    file, work_dir = tmp_path / 'nan.pth', str(tmp_path / 'a')
+    torch.save(content, file)
+    assert refusal(test, CONFIG, file, work_dir, cfg_options=options) == (
+        f'{file} contains NaN or infinity in decode_head.conv_seg.bias, so its predictions would '
+        'be useless: use an earlier checkpoint.'
     )
     assert not (tmp_path / 'a').exists()
 

@@ -20,14 +20,11 @@ def files(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob('*') if path.is_file()}
 
 
+MASKS, IMAGES = 'Test/Rural/masks_png', 'Test/Rural/images_png'
+
+
 @pytest.mark.parametrize(
-    'option, folder',
-    [
-        ('out', 'Test/Rural/masks_png'),
-        ('show_dir', 'Test/Rural/images_png'),
-        ('out', 'new'),
-        ('work_dir', '.'),
-    ],
+    'option, folder', [('out', MASKS), ('show_dir', IMAGES), ('out', 'new'), ('work_dir', '.')]
 )
 def test_a_test_does_not_write_into_the_data(sample, short_run, tmp_path, option, folder):
     before, path = files(sample), str(sample / folder)

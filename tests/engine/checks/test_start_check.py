@@ -124,10 +124,8 @@ SENTENCES = {
 def test_a_mistake_is_one_sentence_and_leaves_nothing(case, short_run, tmp_path):
     options, sentence = SENTENCES[case]
     (tmp_path / 'file.txt').touch()
-    assert (
-        refusal(train, CONFIG, str(tmp_path / 'runs' / 'a'), cfg_options=short_run | options)
-        == sentence
-    )
+    work_dir = str(tmp_path / 'runs' / 'a')
+    assert refusal(train, CONFIG, work_dir, cfg_options=short_run | options) == sentence
     assert [path.name for path in tmp_path.iterdir()] == ['file.txt']
 
 
@@ -195,9 +193,8 @@ def test_a_check_trains_validates_and_leaves_nothing(
         assert '2 in 800 iters (every 400), the last 2 are kept' in values['checkpoints']
     else:
         assert '/images_png/' in values['validation sample']
-        assert (
-            values['metrics'] == f'{work_dir}/metrics.json and tiles.npz, written by depthda test'
-        )
+        metrics = f'{work_dir}/metrics.json and tiles.npz, written by depthda test'
+        assert values['metrics'] == metrics
         assert values['best checkpoint'] == (
             'best_mIoU_iter_N.pth, selected by mIoU (validated on 4 images every 2 iters)'
         )

@@ -57,14 +57,8 @@ def model():
 
 def run(model, iterations, count=5):
     tiles = Tiles(count)
-    runner = SimpleNamespace(
-        model=model,
-        seed=7,
-        iter=0,
-        train_dataloader=SimpleNamespace(
-            dataset=SimpleNamespace(sets=dict(target=tiles), metainfo={})
-        ),
-    )
+    loader = SimpleNamespace(dataset=SimpleNamespace(sets=dict(target=tiles), metainfo={}))
+    runner = SimpleNamespace(model=model, seed=7, iter=0, train_dataloader=loader)
     hook = ClassThresholdHook()
     hook.before_train(runner)
     for runner.iter in iterations:

@@ -71,9 +71,8 @@ def test_the_settings_of_the_released_drdg_give_the_rates_of_torch():
     generator = torch.Generator().manual_seed(1)
     last = (3 * torch.rand(60, generator=generator) + 1).tolist()
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-    reference = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimizer, factor=0.5, patience=3, min_lr=0.02
-    )
+    settings = dict(factor=0.5, patience=3, min_lr=0.02)
+    reference = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **settings)
     expected = []
     for loss in last:
         reference.step(loss)

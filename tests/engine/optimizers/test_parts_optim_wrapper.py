@@ -51,10 +51,8 @@ def test_settings_outside_the_parts_are_their_defaults():
 
 
 def test_a_part_may_have_rates_of_its_own_for_some_parameters():
-    first = dict(
-        optimizer=dict(type='SGD', lr=0.1),
-        paramwise_cfg=dict(custom_keys={'a.': dict(lr_mult=0.5)}),
-    )
+    paramwise = dict(custom_keys={'a.': dict(lr_mult=0.5)})
+    first = dict(optimizer=dict(type='SGD', lr=0.1), paramwise_cfg=paramwise)
     wrappers = build_optim_wrapper(Pair(), config(first=first))
     rates = [group['lr'] for group in wrappers['first'].optimizer.param_groups]
     assert rates == [0.05, 0.05, 0.1, 0.1]

@@ -105,7 +105,8 @@ def test_every_rate_of_mmsegs_rule_for_its_convnext_is_the_same():
     }
 
 
-SWIN = dict(embed_dim=8, depths=[2] * 4, num_heads=[1, 1, 2, 2], window_size=4)
+SIZES = dict(depths=[2] * 4, num_heads=[1, 1, 2, 2], window_size=4)
+SWIN = SIZES | dict(embed_dim=8)
 VIT = dict(hidden_size=16, num_hidden_layers=4, num_attention_heads=2, patch_size=16)
 VIT_ENCODER = encoder('dinov2', arch=VIT)
 OTHERS = [
@@ -162,13 +163,7 @@ OTHERS = [
         },
     ),
     (
-        dict(
-            type='SwinTransformer',
-            embed_dims=8,
-            depths=[2] * 4,
-            num_heads=[1, 1, 2, 2],
-            window_size=4,
-        ),
+        dict(type='SwinTransformer', embed_dims=8, **SIZES),
         {
             'patch_embed.projection.weight': 13,
             'stages.1.downsample.reduction.weight': 13,
