@@ -40,7 +40,7 @@ def test_a_loveda_mean_agrees_with_its_classes_or_is_marked(name):
         *values, printed = row.paper
         mean = sum(values) / len(values)
         wrong = abs(mean - printed) > MEAN_TOLERANCE
-        flag = f'classes average {mean:.2f}, its mIoU is printed as {printed:.2f}'
+        flag = f'classes average {mean:.2f}, but its mIoU is printed as {printed:.2f}'
         assert wrong == ('misprint' in row.note) == (flag in row.note), (row.name, mean, printed)
 
 

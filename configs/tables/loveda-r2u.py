@@ -25,7 +25,7 @@ rows = [
     adapted(
         'adaptsegnet',
         '42.35 23.73 15.61 81.95 13.62 28.70 22.05 32.68',
-        note='a misprint of the paper: its classes average 32.57, its mIoU is printed as 32.68',
+        note='a misprint in the paper: its classes average 32.57, but its mIoU is printed as 32.68',
     ),
     adapted('clan', '43.41 25.42 13.75 79.25 13.71 30.44 25.80 33.11'),
     server(
@@ -54,7 +54,7 @@ rows = [
     adapted(
         'st-dasegnet-segformer',
         '51.01 54.23 60.52 87.31 15.18 47.23 36.26 50.28',
-        note='a misprint of the paper: its classes average 50.25, its mIoU is printed as 50.28',
+        note='a misprint in the paper: its classes average 50.25, but its mIoU is printed as 50.28',
     ),
     server(
         'convnext-b',
