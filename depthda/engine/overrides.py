@@ -74,9 +74,7 @@ def _lookup(cfg: Config, parts: list[str]) -> Any:
         else:
             key, nearest = '.'.join(parts), _nearest(cfg, node, parts, depth)
             hint = f"did you mean '{nearest}'? " if nearest else ''
-            raise UserError(
-                f"'{key}' is not in the config: {hint}To add a new key, write '+{key}=…'."
-            )
+            raise UserError(f"'{key}' is not in the config: {hint}To add a key, write '+{key}=…'.")
     return node
 
 

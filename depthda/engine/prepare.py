@@ -140,9 +140,7 @@ def add_outputs(
             'DepthSeg with a depth_decoder, or leave out --save-depth.'
         )
     if save_depth and tta:
-        raise UserError(
-            '--tta averages class scores, but not depth: leave out --tta or --save-depth.'
-        )
+        raise UserError('--tta averages scores, but not depth: leave out --tta or --save-depth.')
     if save_depth:
         cfg.model.keep_depth = True
     if tta:

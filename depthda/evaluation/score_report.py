@@ -35,7 +35,7 @@ def group_cells(cells: list[DomainSplit]) -> dict[str, list[DomainSplit]]:
 
 
 def choosing_group(keys: Iterable[str], headlines: Iterable[str | None]) -> str:
-    """Return the images whose score chooses a checkpoint, such as Rural for 'Rural/mIoU'."""
+    """Return the group whose score chooses a checkpoint, such as Rural for 'Rural/mIoU'."""
     groups = {key.rpartition('/')[0] for key in keys}
     return (groups.pop() if len(groups) == 1 else '') or next(filter(None, headlines), POOLED)
 

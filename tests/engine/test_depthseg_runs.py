@@ -100,17 +100,12 @@ def test_depth_is_saved_next_to_the_label_map(trained, tmp_path):
 def test_save_depth_is_refused_with_tta_and_without_predicted_depth(trained, tmp_path):
     folder, options = trained
     keep = dict(save_depth=str(tmp_path / 'depth'), cfg_options=options)
-    with pytest.raises(UserError, match='--tta averages class scores, but not depth'):
+    with pytest.raises(UserError, match='--tta averages scores, but not depth'):
         test(CONFIG, folder / 'iter_4.pth', str(tmp_path), tta=True, **keep)
     without = {key: value for key, value in options.items() if 'weights' not in key}
     with pytest.raises(UserError, match='EncoderDecoder of this config does not predict depth'):
-        test(
-            CONFIG.with_name('depthda_tiny_u2r.py'),
-            folder / 'iter_4.pth',
-            str(tmp_path),
-            save_depth=str(tmp_path / 'depth'),
-            cfg_options=without,
-        )
+        config, keep['cfg_options'] = CONFIG.with_name('depthda_tiny_u2r.py'), without
+        test(config, folder / 'iter_4.pth', str(tmp_path), **keep)
 
 
 def test_a_teacher_estimates_depth_if_the_images_have_no_depth_maps(trained, tmp_path):

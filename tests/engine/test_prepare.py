@@ -15,14 +15,9 @@ ROOT = Path(__file__).parents[2] / 'configs'
 
 
 def test_without_workers_none_persists(tmp_path):
-    loaders = dict(persistent_workers=True, pin_memory=True)
-    cfg = Config(
-        dict(
-            train_dataloader=dict(num_workers=0, **loaders),
-            val_dataloader=dict(num_workers=2, **loaders),
-            test_dataloader=None,
-        )
-    )
+    loader = dict(persistent_workers=True, pin_memory=True)
+    loaders = dict(train=loader | dict(num_workers=0), val=loader | dict(num_workers=2), test=None)
+    cfg = Config({f'{name}_dataloader': loader for name, loader in loaders.items()})
     prepare(cfg, 'x.py', str(tmp_path), 'none')
     assert not cfg.train_dataloader.persistent_workers and cfg.val_dataloader.persistent_workers
     assert cfg.work_dir == str(tmp_path)

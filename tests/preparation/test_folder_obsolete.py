@@ -56,10 +56,12 @@ def refused(out, settings, message, capsys):
     with pytest.raises(SystemExit) as stop, user_errors():
         prepare_folder(out, settings)
     assert stop.value.code == 2
-    assert capsys.readouterr().err == f'error: {message}\n'
+    assert capsys.readouterr().err == f'error: {out} {message}\n'
     assert contents(out) == before
 
 
+CHOICE = ': choose another folder with --out, or add --replace to remove '
+OTHERS = f'contains tiles of other images, or of images that have changed since{CHOICE}'
 COUNTS = 'images (18 files), labels (18 files), depth (18 files)'
 MAPS = 'and the depth maps of changed images: rdepth/model (18 files)'
 
@@ -67,13 +69,7 @@ MAPS = 'and the depth maps of changed images: rdepth/model (18 files)'
 def test_another_dataset_is_refused_and_replaces_when_asked_to(prepared, capsys):
     out, _, other = prepared
     settings, lines = other.settings(cut=RANGE), []
-    refused(
-        out,
-        settings,
-        f'{out} contains tiles of other images, or of images that have changed since: choose '
-        f'another folder with --out, or add --replace to remove {COUNTS}, {MAPS}',
-        capsys,
-    )
+    refused(out, settings, f'{OTHERS}{COUNTS}, {MAPS}', capsys)
     prepare_folder(out, settings, replace=True, report=lines.append)
     assert lines == [f'removed from {out}: {COUNTS}, {MAPS}']
     prepare_folder(out.with_name('alone'), settings)
@@ -85,13 +81,8 @@ def test_another_dataset_is_refused_and_replaces_when_asked_to(prepared, capsys)
 def test_other_settings_are_refused_and_replace_when_asked_to(prepared, capsys):
     out, first, _ = prepared
     settings = first.settings(cut=RANGE | dict(tile=10))
-    refused(
-        out,
-        settings,
-        f'{out} was made with tile 12, but this run uses tile 10: choose another folder with '
-        f'--out, or add --replace to remove {COUNTS}, {MAPS}',
-        capsys,
-    )
+    fault = 'was made with tile 12, but this run uses tile 10'
+    refused(out, settings, f'{fault}{CHOICE}{COUNTS}, {MAPS}', capsys)
     uncut = first.settings(cut=RANGE | dict(tile=None, stride=None))
     with pytest.raises(UserError, match='was made with tile 12, but this run uses no tile'):
         prepare_folder(out, uncut)
@@ -127,13 +118,7 @@ def test_tiles_of_no_image_are_refused(prepared, capsys):
     """A killed run leaves such tiles, which are in no manifest."""
     out, first, _ = prepared
     shutil.copy(out / 'images/town_0_0_0_12_12.png', out / 'images/city_0_0_12_12.png')
-    refused(
-        out,
-        first.settings(cut=RANGE),
-        f'{out} contains tiles of other images, or of images that have changed since: choose '
-        'another folder with --out, or add --replace to remove images (1 file)',
-        capsys,
-    )
+    refused(out, first.settings(cut=RANGE), f'{OTHERS}images (1 file)', capsys)
 
 
 def test_a_folder_of_another_tool_is_never_replaced(prepared, capsys, tmp_path):

@@ -23,9 +23,7 @@ def read_config(path: str | Path) -> Config:
     """Read a config file and its bases, as ``Config.fromfile`` does."""
     with _mistakes(path, 'config'), renamed_bases():
         if is_table(path):
-            raise UserError(
-                f'{path} is a table, not a config: run it with depthda run-experiments {path}.'
-            )
+            raise UserError(f'{path} is a table, not a config: use depthda run-experiments {path}.')
         return Config.fromfile(path)
 
 

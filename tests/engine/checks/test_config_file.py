@@ -81,7 +81,7 @@ def test_custom_imports_in_a_wrong_form_are_refused(error_of, value):
 
 def test_a_table_given_as_a_config_is_refused(error_of, tmp_path):
     assert error_of(a='from b import columns\n\nrows = []\n', b='columns = []\n') == (
-        'a.py is a table, not a config: run it with depthda run-experiments a.py.'
+        'a.py is a table, not a config: use depthda run-experiments a.py.'
     )
 
 

@@ -13,15 +13,10 @@ SAMPLE = Path(__file__).parents[3] / 'configs' / 'sample' / 'upernet_tiny_u2r.py
 
 
 def config(scheduler, **train_cfg) -> Config:
-    optimizer = dict(type='SGD', lr=0.01)
-    return Config(
-        dict(
-            train_cfg=train_cfg,
-            param_scheduler=scheduler,
-            optim_wrapper=dict(optimizer=optimizer),
-            default_hooks=dict(checkpoint=dict(by_epoch=False)),
-        )
-    )
+    cfg = Config(dict(train_cfg=train_cfg, param_scheduler=scheduler))
+    cfg.optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.01))
+    cfg.default_hooks = dict(checkpoint=dict(by_epoch=False))
+    return cfg
 
 
 def poly(**kwargs) -> dict:

@@ -16,14 +16,10 @@ class Pair(nn.Module):
 
 
 def config(**options):
-    return (
-        dict(
-            constructor='PartsOptimWrapperConstructor',
-            first=dict(optimizer=dict(type='Adam', lr=0.1, betas=(0.5, 0.999))),
-            second=dict(optimizer=dict(type='RMSprop', lr=0.2)),
-        )
-        | options
-    )
+    first = dict(optimizer=dict(type='Adam', lr=0.1, betas=(0.5, 0.999)))
+    second = dict(optimizer=dict(type='RMSprop', lr=0.2))
+    parts = dict(first=first, second=second)
+    return dict(constructor='PartsOptimWrapperConstructor') | parts | options
 
 
 def test_each_part_has_its_own_optimiser():
