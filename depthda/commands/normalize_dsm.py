@@ -54,7 +54,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     text = 'window of the opening. It must be LARGER THAN THE LARGEST BUILDING, or the middle of '
     text += 'buildings counts as ground, but not much larger, or hills are removed as well'
     add('--window', type=float, metavar='METRES', help=text)
-    text = 'window in pixels, for files without georeference'
+    text = 'window in pixels, for files that are not georeferenced'
     add('--window-pixels', type=int, metavar='N', help=text)
     add('--workers', type=int, default=2, help='number of threads')
 

@@ -1,4 +1,4 @@
-"""Find mistakes before the first iteration that would stop a run hours later.
+"""Before the first iteration, find mistakes that would stop a run hours later.
 
 A run validates one sample before it trains, because its first real validation comes after hours. A
 training step is not tried in advance: the first iteration follows at once, and its errors are

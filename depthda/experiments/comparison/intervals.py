@@ -1,4 +1,4 @@
-"""Intervals for the difference of two models: over seeds (t), and over tiles (bootstrap)."""
+"""Intervals for the difference between two models: over seeds (t), and over tiles (bootstrap)."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
