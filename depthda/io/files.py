@@ -70,8 +70,7 @@ def _disk_full(error: OSError, path: Path, written: int, size: int | None) -> Us
     free = shutil.disk_usage(path.parent).free + written
     space = f'{free / 1e6:.1f} MB are free'
     if size is not None:
-        space = f'it needs {size / 1e6:.1f} MB and {space}'
-        space += f' ({(size - free) / 1e6:.1f} MB too few)' if size > free else ''
+        space = f'it needs {size / 1e6:.1f} MB and {"only " if size > free else ""}{space}'
     return UserError(
         f'{path} cannot be written ({error.strerror}), {space}: make room and run again'
     )
@@ -80,8 +79,8 @@ def _disk_full(error: OSError, path: Path, written: int, size: int | None) -> Us
 def remove_strays(folder: str | os.PathLike) -> None:
     """Remove temporary files of killed runs from ``folder`` (not from its subfolders).
 
-    Use it only if no other run writes to the folder, because the temporary files of that run have
-    such names, too.
+    Use it only if no other run writes to the folder, because the temporary files of that run
+    have the same kind of name.
     """
     for entry in os.listdir(folder) if os.path.isdir(folder) else ():
         if _STRAY.fullmatch(entry):
@@ -162,7 +161,7 @@ def read_lines(path: str | os.PathLike) -> list[str]:
     except UnicodeDecodeError as error:
         raise UserError(f'{path} is not UTF-8 text: save it as UTF-8') from error
     except OSError as error:
-        raise UserError(f'{path} cannot be read as text ({error}): choose a text file') from error
+        raise UserError(f'{path} cannot be read ({error.strerror}): choose a text file') from error
     return [line.strip() for line in lines if line.strip()]
 
 

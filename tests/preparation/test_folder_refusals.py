@@ -53,10 +53,10 @@ def test_a_file_with_a_fault_is_named(tmp_path, damage, fault):
 
 
 @pytest.mark.parametrize('span', [None, (100.0, 300.0)])
-def test_heights_that_look_like_no_data_are_refused_unless_the_range_has_them(tmp_path, span):
+def test_heights_that_look_like_no_data_are_refused_unless_the_range_includes_them(tmp_path, span):
     scenes, out = Scenes(tmp_path), tmp_path / 'out'
     path = tmp_path / 'dsm/town_1_dsm.tif'
-    write(path, scenes.heights[1], scenes.places[1])  # as it is, but without the tag
+    write(path, scenes.heights[1], scenes.places[1])  # without the no-data tag
     settings = scenes.settings(cut=dict(depth_range=span))
     assert refusal(prepare_folder, out, settings) == (
         f'{path} has the height -9999, which looks like undeclared no-data: declare it in every '
@@ -117,7 +117,7 @@ def test_values_without_a_class_and_blended_labels_are_refused(tmp_path):
         (dict(images=Path('.')), ' overlap, so'),
     ],
 )
-def test_settings_that_contradict_are_refused(tmp_path, change, fault):
+def test_settings_that_contradict_each_other_are_refused(tmp_path, change, fault):
     scenes = Scenes(tmp_path, [(16, 16)])
     if 'images' in change:
         change = dict(images=tmp_path / change['images'])

@@ -102,9 +102,9 @@ class StartCheck(FirstIterationHook):
 
     @contextmanager
     def watch(self, cfg: Config) -> Iterator['StartCheck']:
-        """Describe an error before the end of the first iteration in one sentence.
+        """Report an error before the end of the first iteration as one sentence.
 
-        What the run has written until then is removed.
+        The files that the run has written by then are removed.
         """
         with remove_outputs_on_mistake(cfg, self):
             try:
@@ -194,10 +194,10 @@ def _validate_one(runner: Runner) -> str:
 
 
 def _check_hook(runner: Runner, scores: Mapping[str, Any]) -> None:
-    """Refuse scores and arguments with which a hook would fail later, or which it would ignore."""
+    """Refuse hook settings that would fail later in the run, or be ignored."""
     hook = next((hook for hook in runner.hooks if isinstance(hook, CheckpointHook)), None)
     classes = (runner.val_loop.dataloader.dataset.metainfo or {}).get('classes') or ()
-    # Add the scores of all classes: those of a class that the sample does not show are left out.
+    # The sample may lack a class, and then its scores: add the scores of all classes.
     known = [*scores, *(f'{score}.{name}' for score in ('IoU', 'F1') for name in classes)]
     score_names = {name.rsplit('/')[-1] for name in known}
     stopping = (other for other in runner.hooks if isinstance(other, EarlyStoppingHook))

@@ -51,7 +51,7 @@ def mean_of_defined(values: np.ndarray, axis: int) -> np.ndarray:
 
 
 def independent_units(worlds: Sequence[Hashable]) -> list[list[int]]:
-    """Return groups of indices of pairs, one per world; with a single world, one per pair.
+    """Return the indices of the pairs, grouped by world; with a single world, each on its own.
 
     Seeds of one world share its test images, so only worlds are independent of each other.
     """

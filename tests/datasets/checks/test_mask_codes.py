@@ -80,7 +80,7 @@ def test_masks_that_may_be_shifted_are_reported(tree, write_png):
     )
     assert warnings(keys) == [text]
     assert f'! {text}' in findings(keys)
-    # One mask with the value 7 ends the warning, even if its tile is not among the sampled ones.
+    # A mask with the value 7 shows that values are not shifted, even if it was not sampled.
     mask = np.full((8, 8), 7, np.uint8)
     write_png(Path(keys['data_root']) / 'Train/Urban/masks_png/1.png', mask)
     assert warnings(keys) == [] and findings(keys) == []

@@ -62,7 +62,7 @@ def test_other_images_of_a_batch_change_no_bit_on_the_cpu(estimator):
     alone = [estimator.whole([image], [(70, 70)])[0] for image in images]
     for a, b in zip(together, alone, strict=True):
         np.testing.assert_array_equal(a, b)
-    # The test can fail: a true batch has other bits.
+    # The test can fail: estimating all images in one batch gives other bits.
     with torch.inference_mode():
         batch = estimator.model(torch.stack(images)).predicted_depth.numpy()
     assert any((a != b).any() for a, b in zip(batch, alone, strict=True))
@@ -120,9 +120,9 @@ class Field:
     another random value.
     """
 
-    def __init__(self, lean=0.0, seed=0):
+    def __init__(self, slope=0.0, seed=0):
         self.rng = np.random.default_rng(seed)
-        self.lean = lean
+        self.slope = slope
 
     def __call__(self, inputs):
         views = []
@@ -130,7 +130,7 @@ class Field:
             field = view[0] * 256 + view[1]
             height, width = field.shape
             across = torch.linspace(-1, 1, width) ** 2 * torch.linspace(-1, 1, height)[:, None]
-            bias = self.lean * float(self.rng.normal()) * across
+            bias = self.slope * float(self.rng.normal()) * across
             field = torch.where(view[2] > 0, float(self.rng.normal(0, 1e5)), field)
             views.append((field + bias) * self.rng.uniform(0.3, 3) + self.rng.normal(0, 40000))
         return torch.stack(views).float()
@@ -176,11 +176,11 @@ def min_to_max(tiles, boxes, coarse, valid=None):
     return 1 / (high - low), -low / (high - low)
 
 
-@pytest.mark.parametrize('lean', [0, 300])
-def test_a_smooth_scene_of_four_times_the_size_shows_no_seam(monkeypatch, workers, lean):
+@pytest.mark.parametrize('slope', [0, 300])
+def test_a_smooth_scene_of_four_times_the_size_shows_no_seam(monkeypatch, workers, slope):
     field = smooth(4 * SIDE)
     grid = TileGrid(*field.shape, SIDE, 18)
-    estimator = field_estimator(monkeypatch, lean=lean)
+    estimator = field_estimator(monkeypatch, slope=slope)
     depth = estimator.tiled(as_image(field), grid, 4, workers)
     assert len(grid.boxes) == 36 and depth.shape == field.shape
     assert seam(field, grid) < 1.2

@@ -39,21 +39,21 @@ def child(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'text, uses',
+    'text, message',
     [
         ('crop_size = (256, 256)', r'set model\.size, train_dataloader.*pipeline\.1\.size'),
         ("depth = 'dsm'", r'set train_dataloader\.dataset\.depth, test_dataloader\.dataset\.depth'),
         ('depth = None', r'train_dataloader\.dataset\.depth'),
         ("train_pipeline = [dict(type='Load')]", r'set train_dataloader\.dataset\.pipeline'),
         ("test_pipeline = [dict(type='Load')]", r'set test_dataloader\.dataset\.pipeline'),
-        # The crop is read here, but by a pipeline that is not.
+        # A pipeline reads this crop, but nothing reads that pipeline.
         ('crop_size = (256, 256)\ntrain_pipeline = [dict(size=crop_size)]', 'train_pipeline'),
-        # Other values of a set are changed, this one is not.
+        # Only the first of these two lines has no effect.
         ("depth = 'dsm'\ntrain_dataloader = dict(batch_size=4)", "'depth' in .*child.py"),
     ],
 )
-def test_a_name_that_nothing_uses_is_refused_with_the_keys_to_set(child, text, uses):
-    with pytest.raises(UserError, match=uses):
+def test_a_name_that_nothing_uses_is_refused_with_the_keys_to_set(child, text, message):
+    with pytest.raises(UserError, match=message):
         check_names(child(text))
 
 

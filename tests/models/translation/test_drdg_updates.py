@@ -18,7 +18,7 @@ def test_the_logged_loss_is_the_weighted_sum_of_its_parts(drdg, pairs, monkeypat
     total = sum(weight * part for weight, part in zip((5, 10, 2, 1), parts, strict=True))
     assert logs['loss'].item() == pytest.approx(total, rel=1e-5)
     assert not any(value.requires_grad or value.numel() > 1 for value in logs.values())
-    # Critics can be trained again after an error, too.
+    # After an error in the step of the generators, the critics can still be trained.
     monkeypatch.setattr(model, 'generator_losses', lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         step(model, pairs(), 4)
