@@ -19,7 +19,6 @@ def error(logger): logger.error('library error')
 def printed(logger): print_log('library printed', 'current')
 def python(logger): warnings.warn('library python warning')
 def after_train_iter(logger): logger.info('Iter(train) [1/2]  base_lr: 1.0e-03 lr: 1.0e-03  eta: 1')
-def name_of_the_run(logger): logger.info('Exp name: x')
 """
 
 
@@ -35,7 +34,7 @@ def log(tmp_path, capsys, request):
     """Make a quiet logger, and a function that returns what it printed and wrote to its file."""
 
     def make():
-        # In the test itself: pytest closes the stream that a fixture sees.
+        # The test calls this, because pytest closes the stream that a fixture sees.
         logger = MMLogger.get_instance(request.node.name, log_file=str(tmp_path / 'run.log'))
         quiet(logger)
         return logger, lambda: (capsys.readouterr().out, (tmp_path / 'run.log').read_text())

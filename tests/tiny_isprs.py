@@ -7,8 +7,9 @@ import numpy as np
 from rasterio import Affine
 from tiny_rasters import write_raster
 
-NAMED = 'FFFFFF 0000FF 00FFFF 00FF00 FFFF00 FF0000 000000'  # white, blue, cyan, green, yellow, red
-COLOURS = [tuple(bytes.fromhex(colour)) for colour in NAMED.split()]
+# White, blue, cyan, green, yellow, red and black.
+HEX = 'FFFFFF 0000FF 00FFFF 00FF00 FFFF00 FF0000 000000'
+COLOURS = [tuple(bytes.fromhex(colour)) for colour in HEX.split()]
 HEIGHT, WIDTH = 21, 26
 
 
@@ -47,7 +48,7 @@ def pack(folder: Path, path: Path, compression: int = zipfile.ZIP_DEFLATED) -> P
 
 
 class Download:
-    """Write areas with these numbers: ``Download(root).potsdam({'2_10': 1})``."""
+    """Write a download; the pixels of an area encode a number: ``.potsdam({'2_10': 1})``."""
 
     def __init__(self, root: Path, height: int = HEIGHT, width: int = WIDTH) -> None:
         self.root = root

@@ -102,7 +102,7 @@ def install() -> None:
     here, which covers ``Runner``, ``init_model`` and backbones with a ``Pretrained``
     initialisation.
     """
-    # Imported only here, because depthda.startup calls this function after that import.
+    # Not imported at the top: depthda.startup calls this function once this module is imported.
     import mmengine.runner.checkpoint as mmengine_checkpoint
 
     mmengine_checkpoint._safe_torch_load = load_checkpoint_file
@@ -164,8 +164,8 @@ def latest_checkpoint(work_dir: str | Path, exclude: str | Path | None = None) -
     The file ``exclude`` is treated as missing.
 
     mmengine records the name in ``last_checkpoint``. If a run is killed at the wrong moment, the
-    file of that name no longer exists. Then the newest file counts. The file with the highest
-    number may come from an earlier and longer run in the same folder.
+    file of that name no longer exists. Then the newest file is returned, not the one with the
+    highest number, which may come from an earlier and longer run in the same folder.
     """
     work_dir = Path(work_dir)
     record = work_dir / 'last_checkpoint'

@@ -43,7 +43,9 @@ def run(args: Namespace) -> int:
 def _add_sources(parser: ArgumentParser, out: str) -> None:
     text = 'the zips, or folders with the zips or with their content'
     parser.add_argument('sources', nargs='+', help=text)
-    parser.add_argument('--out', required=True, metavar='DIR', help=f'folder to write ({out})')
+    parser.add_argument(
+        '--out', required=True, metavar='DIR', help=f'folder to write, such as {out}'
+    )
 
 
 def _add_loveda(parser: ArgumentParser) -> None:
@@ -78,11 +80,11 @@ def _add_isprs(parser: ArgumentParser) -> None:
     text = 'areas to cut, such as 2_10 or area1 (default: all)'
     add('--areas', nargs='+', metavar='AREA', help=text)
     prepare_folder.add_nearest_colour(parser)
-    text = 'cut areas again if their files have changed, and remove the depth maps made from '
-    text += 'them; without this option, such a folder is not changed'
+    text = 'cut areas again whose files have changed, and remove the depth maps made from them; '
+    text += 'without this option, a run with changed files stops and changes nothing'
     add('--replace', action='store_true', help=text)
     add('--workers', type=int, default=1, help='number of processes')
-    text = 'orthophotos to cut (Potsdam: also from its RGBIR files; Vaihingen has only irrg)'
+    text = 'orthophotos to cut; Potsdam may have RGBIR files instead, and Vaihingen has only irrg'
     add('--bands', nargs='+', choices=['irrg', 'rgb'], default=['irrg'], help=text)
     text = 'label images: full, no-boundary (the borders of objects are ignored) or none'
     add('--labels', choices=['full', 'no-boundary', 'none'], default='full', help=text)

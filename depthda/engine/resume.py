@@ -109,9 +109,9 @@ def check_resumed(runner: Runner, checkpoint: dict) -> None:
     if first := next(changes, None):
         old, new, advice = first
         raise UserError(
-            f'{path} comes from a run with {old}, which a resumed run keeps, but this run has '
-            f'{new}: resume with {advice}, or start from the weights with load_from={path} in '
-            'another --work-dir.'
+            f'{path} comes from a run with {old}, and a resumed run must have the same, but this '
+            f'run has {new}: resume with {advice}, or start from the weights with '
+            f'load_from={path} in another --work-dir.'
         )
 
 
@@ -139,8 +139,8 @@ def _scheduler_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
         new, old = now.get(name, []), saved.get(name, [])
         key = f'param_scheduler.{name}' if name else 'param_scheduler'
         if len(new) != len(old):
-            before = f'{many(len(old), "scheduler")} in {key}'
-            yield before, str(len(new)), f'the {key} of that run'
+            shown = f'{many(len(old), "scheduler")} in {key}'
+            yield shown, str(len(new)), f'the {key} of that run'
         cfg, path = runner.cfg.get('param_scheduler'), 'param_scheduler'
         if isinstance(cfg, dict) and 'type' not in cfg:
             cfg, path = cfg.get(name), key
@@ -177,7 +177,7 @@ def _optimiser_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
                 for group, old in zip(groups, before, strict=False)
             ]
             changed = [pair for pair in pairs if not _same(*pair)]
-            # Report a group that has the config's value itself, rather than a multiple of it.
+            # Groups may have multiples of the config's rate. Report one that has the rate itself.
             changed.sort(key=lambda pair: not _same(pair[0], settings[option]))
             yield from (_setting(f'{key}.{option}', *pair) for pair in changed[:1])
 

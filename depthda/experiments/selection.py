@@ -32,7 +32,7 @@ class Choice:
 
 
 def choices(run: TestedRun) -> list[Choice]:
-    """Return the choices that a run allows: from its validation curves, and from its tests."""
+    """Apply the rules to the validation curves of a run and to its tests, where these exist."""
     return [choice for choice in (_by_history(run), _by_tests(run)) if choice]
 
 
@@ -57,7 +57,7 @@ def _by_history(run: TestedRun) -> Choice | None:
 
 
 def _headline(run: TestedRun) -> str | None:
-    """Return the domain whose score a validation logs without the domain's name."""
+    """Return the domain whose score is logged as ``mIoU``, not as ``<domain>/mIoU``."""
     cfg = run.training or {}
     for evaluator in as_list(cfg.get('val_evaluator'))[:1]:
         if headline := evaluator.get('headline'):

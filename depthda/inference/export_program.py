@@ -91,8 +91,9 @@ def export(model: TrainedModel) -> ExportedProgram:
     """Convert a model to a program that takes any number of images of any size."""
     count, height, width = _EXAMPLE
     example = torch.rand(count, model.bands + model.needs_depth, height, width)
-    # torch chooses some kernels by whether a size is 1, so the exporter records limits of sizes.
-    # But a program chooses its kernels anew in each run, so the limits are widened below.
+    # The exporter assumes that no size is 1, because torch may choose other kernels for it: hence
+    # these minima (33 is more than one stride). A program chooses its kernels in each run, so the
+    # limits are removed below.
     sizes = {0: Dim('images', min=2), 2: Dim('height', min=33), 3: Dim('width', min=33)}
     module, images = Program(model).eval(), (example.to(model.device),)
     try:
@@ -105,7 +106,7 @@ def export(model: TrainedModel) -> ExportedProgram:
         raise _fault(model, program._guards_code[0])
     for symbol in program.range_constraints:
         program.range_constraints[symbol] = ValueRanges(1, int_oo)
-    _forget_origin(program)
+    _drop_leftovers(program)
     _drop_unused(program)
     _check_equal(program, model)
     return program
@@ -143,7 +144,7 @@ def _for_all_sizes(network: nn.Module) -> Iterator[None]:
     if kept:
         network.keep_depth = False
     try:
-        # While it is traced, transformers interpolates position embeddings for every size.
+        # transformers interpolates position embeddings for every size only if it is being traced.
         tracing = patch.object(torch.jit, 'is_tracing', lambda: True)
         with symbolic_config.patch(backed_size_oblivious=True), tracing:
             yield
@@ -152,7 +153,7 @@ def _for_all_sizes(network: nn.Module) -> Iterator[None]:
             network.keep_depth = kept
 
 
-def _forget_origin(program: ExportedProgram) -> None:
+def _drop_leftovers(program: ExportedProgram) -> None:
     """Remove content that only the export needed.
 
     The example would be written as a pickle. Stack traces contain paths of this machine. Assertions

@@ -11,8 +11,8 @@ from depthda.inference.scene import ModelBands, explained, opened
 from depthda.io.grids import Grid
 
 _SIDE = 512  # side of the reduced scene whose values are compared with those of training
-# Suspicious are a mean that is off by more than 2 expected deviations, a deviation that is 5 times
-# smaller than expected, and a pixel size that differs from that of training by a factor above 1.5.
+# A band is suspicious if its mean is more than 2 deviations from the mean in training, or if its
+# deviation is less than a fifth of that in training; a pixel size, if it is 1.5 times off.
 _FAR_MEAN, _FAR_SPREAD = 2.0, 5.0
 _FAR_SIZE = 1.5
 
@@ -29,7 +29,10 @@ def suspicious_scene(
             small = raster.read(chosen, out_shape=(len(chosen), *sides), masked=True)
     notes = []
     if grid.crs is None:
-        notes.append(f'{source} has no coordinate system, so the map will have none and no areas')
+        notes.append(
+            f'{source} has no coordinate system, so the map has none either, and no areas in '
+            f'hectares'
+        )
     size, trained = gsd or pixel_size(grid), model.about.get('gsd')
     if size and trained and not 1 / _FAR_SIZE <= size / trained <= _FAR_SIZE:
         notes.append(

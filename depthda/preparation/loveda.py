@@ -87,8 +87,8 @@ def prepare_loveda(
             if not number:
                 raise
             raise UserError(
-                f'{error} {out} keeps the files written so far: remove those whose source you '
-                'correct, then run the same command to continue.'
+                f'{error} {out} keeps the files written so far: if you correct a source file, '
+                'remove its copy there, then run the same command to continue.'
             ) from error
     return missing(out)
 

@@ -56,7 +56,7 @@ def test_splits_are_disjoint_and_complete(kind, names, numbers):
     assert sorted(first + second) == sorted(kind.SPLITS['all'])
 
 
-def test_the_validation_areas_are_the_papers_and_classes_and_palette_are_mmsegs():
+def test_validation_areas_equal_those_of_the_paper_and_classes_those_of_mmseg():
     for kind in (Potsdam, Vaihingen):
         assert tuple(kind.METAINFO['classes']) == PotsdamDataset.METAINFO['classes']
         assert kind.METAINFO['palette'] == PotsdamDataset.METAINFO['palette']
@@ -189,9 +189,9 @@ def test_segmentation_configs_train_on_potsdam_and_split_vaihingen(roots, name):
         assert sample['inputs'].shape == (3, 512, 512)
         assert sample['data_samples'].gt_sem_seg.shape == (512, 512)
     assert not data_warnings(cfg)
-    root = Config.fromfile(CONFIGS / f'potsdam2vaihingen{name}-512x512.py')
+    original = Config.fromfile(CONFIGS / f'potsdam2vaihingen{name}-512x512.py')
     folder = 'data/potsdam2vaihingen' if 'translated' in name else 'data/potsdam'
-    assert root.train_dataloader.dataset.data_root == folder
+    assert original.train_dataloader.dataset.data_root == folder
 
 
 def test_the_tiles_of_a_pair_are_unlabelled_and_have_depth(roots):

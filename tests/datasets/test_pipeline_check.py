@@ -175,8 +175,8 @@ def test_four_optical_bands():
 
 
 @pytest.mark.parametrize('bands', [1, 3, 4, 32])
-def test_accepted_transforms_run_on_that_number_of_channels(bands):
-    """Each transform that the rules accept moves depth and keeps it in range."""
+def test_accepted_transforms_run_on_any_number_of_bands(bands):
+    """They keep depth aligned with the bands, and in its range."""
     init_default_scope('mmseg')
     adapted = {'Pad': dict(pad_val=dict(img=0.0, seg=255)), 'RandomCutOut': dict(fill_in=0)}
     for config in SAFE:

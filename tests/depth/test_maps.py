@@ -10,7 +10,7 @@ from depthda.errors import UserError
 LOW = 1 / 65535
 
 
-def test_sixteen_bit_codes_are_v_over_65535_and_zero_is_no_depth(tmp_path):
+def test_depth_is_the_sixteen_bit_code_over_65535_and_code_zero_is_no_depth(tmp_path):
     codes = np.array([[0, 1, 2], [32768, 65534, 65535]], np.uint16)
     cv2.imwrite(str(tmp_path / 'a.png'), codes)
     depth = read_depth(tmp_path / 'a.png')

@@ -140,9 +140,9 @@ def test_a_resumed_run_keeps_its_optimiser_and_schedule(trained, tmp_path, key, 
     (tmp_path / CONFIG.name).write_text('# of the training')
     changed = options | {key: value}
     assert refusal(train, CONFIG, str(tmp_path), resume=True, cfg_options=changed) == (
-        f'{last} comes from a run with {key}={old}, which a resumed run keeps, but this run has '
-        f'{value}: resume with --cfg-options {key}={old}, or start from the weights with '
-        f'load_from={last} in another --work-dir.'
+        f'{last} comes from a run with {key}={old}, and a resumed run must have the same, '
+        f'but this run has {value}: resume with --cfg-options {key}={old}, or start from the '
+        f'weights with load_from={last} in another --work-dir.'
     )
     assert {path.name for path in tmp_path.iterdir()} == {last.name, CONFIG.name}
     assert (tmp_path / CONFIG.name).read_text() == '# of the training'

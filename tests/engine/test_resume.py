@@ -135,15 +135,17 @@ def test_a_rate_that_a_hook_has_lowered_is_not_reported_as_changed():
     )
     check_resumed(runner, saved)
     runner.cfg.custom_hooks = None
-    with pytest.raises(UserError, match=r'optimizer\.lr=0\.5, which a resumed run keeps'):
+    with pytest.raises(
+        UserError, match=r'optimizer\.lr=0\.5, and a resumed run must have the same'
+    ):
         check_resumed(runner, saved)
 
 
 def sentence_about(path, old, new, advice) -> str:
     return (
-        f'{path} comes from a run with {old}, which a resumed run keeps, but this run has '
-        f'{new}: resume with {advice}, or start from the weights with load_from={path} in '
-        'another --work-dir.'
+        f'{path} comes from a run with {old}, and a resumed run must have the same, but '
+        f'this run has {new}: resume with {advice}, or start from the weights with '
+        f'load_from={path} in another --work-dir.'
     )
 
 

@@ -1,4 +1,4 @@
-"""Compare the printed formulas with counts by pixel and class."""
+"""Compare OA and kappa by the formulas of the DepthSeg paper with counts by pixel and class."""
 
 import numpy as np
 import pytest

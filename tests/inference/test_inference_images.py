@@ -134,8 +134,8 @@ def test_wrong_images_are_refused(models, loveda, checkpoint, tmp_path):
         init_model(str(CONFIGS / 'upernet_tiny_u2r.py'), checkpoint, device='cpu')
 
 
-def test_four_bands_are_read_with_all_of_them_after_an_array(tmp_path):
-    """The loader of the config stays; mmseg would replace it by its own for three bands."""
+def test_a_path_listed_after_an_array_is_read_with_all_four_bands(tmp_path):
+    """With an array first, mmseg would replace the config's loader by one for three bands."""
     bands = np.random.default_rng(0).integers(1, 256, (8, 8, 4), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / 'a.png'), bands)
 
@@ -155,12 +155,12 @@ def test_a_plain_state_dict_gets_the_classes_of_the_config(models, tmp_path, lov
     assert torch.equal(logits(model, loveda[0]), logits(models['depthda'], loveda[0]))
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason='needs a machine without a GPU')
 def test_a_model_without_a_checkpoint_warns():
     with pytest.warns(UserWarning, match='without a checkpoint, the head has random weights'):
         init_model(str(CONFIGS / 'upernet_tiny_u2r.py'), device='cpu')
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason='needs a machine without a GPU')
 def test_a_missing_device_is_named():
     with pytest.raises(UserError) as caught:
         init_model(str(CONFIGS / 'upernet_tiny_u2r.py'))

@@ -181,7 +181,7 @@ def test_folders_of_other_translations_or_files_are_refused(
     torch.save(dict(state_dict={'weight': torch.zeros(1)}), other)
     with pytest.raises(UserError, match='does not fit the model'):
         translate(CONFIG, other, tmp_path / 'new', cfg_options=options)
-    assert not os.path.exists(tmp_path / 'new'), 'it would be refused for the right checkpoint'
+    assert not os.path.exists(tmp_path / 'new'), 'the folder of a failed run would be refused later'
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_a_checkpoint_translates_only_the_domain_it_was_trained_on(
     assert translate(CONFIG, path, tmp_path / 'out', cfg_options=options)['finished']
 
 
-def test_areas_are_selected_once_for_training_and_translation():
+def test_one_key_selects_the_areas_of_training_and_translation():
     options = {'+train_dataloader.dataset.source.areas': ['2_10', '6_7']}
     cfg = load_config('configs/drdg/drdg_potsdam2vaihingen.py', options)
     described = _source_config(cfg)

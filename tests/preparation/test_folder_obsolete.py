@@ -1,4 +1,4 @@
-"""A prepared folder keeps its files unless ``--replace`` is given, and then reports removals."""
+"""A prepared folder keeps its files; ``--replace`` removes obsolete ones and reports them."""
 
 import shutil
 from pathlib import Path
@@ -15,7 +15,8 @@ from depthda.preparation import cut
 from depthda.preparation.folder import prepare_folder
 from depthda.preparation.splits import Splits
 
-RANGE = dict(depth_range=(50.0, 400.0))  # else the range of other heights would differ first
+# With this fixed range, a run on other heights is not refused because its range differs.
+RANGE = dict(depth_range=(50.0, 400.0))
 
 
 def contents(root):
@@ -145,23 +146,24 @@ def test_an_aborted_run_leaves_no_manifest_and_no_half_image(tmp_path, monkeypat
 
     def break_off(path, pixels):
         calls.append(path)
-        if len(calls) == limit:
+        if len(calls) == failing_call:
             raise stop
         real(path, pixels)
 
     monkeypatch.setattr(cut, 'write_image', break_off)
-    limit = 5  # in the first image: nothing is left, not even the folders
+    failing_call = 5  # in the first image: nothing is left, not even the folders
     with pytest.raises(type(stop) if isinstance(stop, Exception) else stop):
         prepare_folder(out, scenes.settings())
     assert not (tmp_path / 'data').exists()
     calls.clear()
-    limit = 25  # in the third: the first two are kept, under a name that nothing reads
+    # In the third image: two remain, with a manifest under a name that no dataset reads.
+    failing_call = 25
     with pytest.raises(type(stop) if isinstance(stop, Exception) else stop):
         prepare_folder(out, scenes.settings())
     assert not (out / 'manifest.json').exists() and (out / 'manifest.unfinished.json').is_file()
     assert {path.name[:6] for path in out.glob('*/*')} == {'town_0', 'town_1'}
     calls.clear()
-    limit = 0
+    failing_call = 0
     prepare_folder(out, scenes.settings())  # the same settings continue without --replace
     assert {path.name[:6] for path in calls} == {'town_2'}
     assert not (out / 'manifest.unfinished.json').exists()
@@ -171,7 +173,7 @@ def test_an_aborted_run_leaves_no_manifest_and_no_half_image(tmp_path, monkeypat
 
 
 def test_a_killed_replacement_must_be_requested_again(prepared, monkeypatch):
-    """It is killed while it removes: neither manifest may then describe the folder."""
+    """If it is killed while it removes files, no manifest may describe the folder."""
     out, first, other = prepared
     settings, unlink = other.settings(cut=RANGE), Path.unlink
 

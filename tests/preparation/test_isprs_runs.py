@@ -28,8 +28,8 @@ def test_only_what_is_missing_or_changed_is_cut(potsdam, download, tmp_path):
     assert before == {path.name: path.stat().st_mtime_ns for path in labels.iterdir()}
     (labels / '6_7_0_0_8_8.png').unlink()
     assert [cut(), cut()] == [1, 0]
-    longer = np.dstack([download.colours(1), np.full((HEIGHT, WIDTH), 255, np.uint8)])
-    write_tif(potsdam / '5_Labels_all/top_potsdam_2_10_label.tif', longer)
+    with_alpha = np.dstack([download.colours(1), np.full((HEIGHT, WIDTH), 255, np.uint8)])
+    write_tif(potsdam / '5_Labels_all/top_potsdam_2_10_label.tif', with_alpha)
     rdepth = tmp_path / 'out/rdepth/model/2_10_0_0_8_8.png'
     write_codes(rdepth, np.ones((8, 8), np.uint16))
     before = pictures(tmp_path / 'out')
@@ -94,7 +94,7 @@ def test_mistakes_are_explained_and_write_nothing(potsdam, tmp_path, settings, m
     assert not (tmp_path / 'out').exists()
 
 
-def test_a_run_that_cut_nothing_does_not_fix_the_settings(potsdam, tmp_path):
+def test_a_run_that_cut_nothing_does_not_bind_later_runs_to_its_settings(potsdam, tmp_path):
     with pytest.raises(UserError, match='choose a smaller --tile'):
         prepare(potsdam, tmp_path / 'out', tile=500)
     assert not (tmp_path / 'out').exists()
@@ -107,10 +107,10 @@ def test_the_manifest_does_not_depend_on_the_order_of_runs(potsdam, tmp_path):
     prepare(potsdam, tmp_path / 'once', **ALL_PRODUCTS)
     moved = tmp_path / 'elsewhere'
     shutil.copytree(potsdam, moved)
-    prepare(moved, tmp_path / 'bits', areas=('6_7',), depth=('ndsm',))
-    prepare(moved, tmp_path / 'bits', areas=('3_13', '2_10'), depth=('ndsm',))
-    prepare(moved, tmp_path / 'bits', bands=('rgb',), labels=None, depth=('dsm',))
-    assert every_file(tmp_path / 'bits') == every_file(tmp_path / 'once')
+    prepare(moved, tmp_path / 'several-runs', areas=('6_7',), depth=('ndsm',))
+    prepare(moved, tmp_path / 'several-runs', areas=('3_13', '2_10'), depth=('ndsm',))
+    prepare(moved, tmp_path / 'several-runs', bands=('rgb',), labels=None, depth=('dsm',))
+    assert every_file(tmp_path / 'several-runs') == every_file(tmp_path / 'once')
 
 
 def test_two_runs_do_not_write_into_one_folder(potsdam, tmp_path):

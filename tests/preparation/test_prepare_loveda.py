@@ -140,8 +140,8 @@ def test_files_written_before_a_mistake_are_mentioned(zips, tmp_path):
     with pytest.raises(UserError, match='4.png is 8×8×3.*to continue') as caught:
         prepare_loveda(zips[:1], tmp_path / 'out', workers=1)
     kept = (
-        f'{tmp_path / "out"} keeps the files written so far: remove those whose source you '
-        'correct, then run the same command to continue.'
+        f'{tmp_path / "out"} keeps the files written so far: if you correct a source file, '
+        'remove its copy there, then run the same command to continue.'
     )
     assert str(caught.value).endswith(f' {kept}') and len(files(tmp_path / 'out')) == 9
     make_zip(zips[0], train)
@@ -163,7 +163,7 @@ IMAGE, MASK = 'Train/Urban/images_png/3.png', 'Train/Urban/masks_png/3.png'
         ('../3.png', b'', 'points outside'),
     ],
 )
-def test_a_file_that_does_not_fit_is_refused_by_name(tmp_path, name, content, message):
+def test_the_error_names_a_file_that_does_not_fit(tmp_path, name, content, message):
     path = make_zip(tmp_path / 'Train.zip', members('Train') | {name: content})
     with pytest.raises(UserError, match=message) as refused:
         prepare_loveda([path], tmp_path / 'out', workers=1)

@@ -17,12 +17,13 @@ _ROOFS = (Material.ROOF_CONCRETE, Material.ROOF_BITUMEN, Material.ROOF_TILE, Mat
 class _Style(NamedTuple):
     """How buildings fill the blocks of one kind. Lengths are in metres."""
 
-    spacing: tuple[tuple[float, float], float]  # of buildings, along u (drawn per block) and v
+    # Distance of buildings along the axes u and v of the streets; each block draws that along u.
+    spacing: tuple[tuple[float, float], float]
     half_u: tuple[float, float]  # half the length of a building along u
     half_v: tuple[float, float]  # half the length of a building along v
     chance: float  # of a building at each lattice point
     roofs: tuple[float, float, float, float]  # weights of concrete, bitumen, tile, metal
-    storey: tuple[float, float]  # 0 and 1 are the lowest and the tallest height of building_m
+    storey: tuple[float, float]  # relative height: 0 is the lowest and 1 the tallest building
     gabled: float  # chance of a gabled roof; roofs of tile are always gabled
 
 
@@ -73,7 +74,7 @@ def place_buildings(
             edges, half = grid.axes[axis].edges, grid.half[axis]
             band = cell[axis]
             bounds += [edges[band] + half[band] + 3.5, edges[band + 1] - half[band + 1] - 3.5]
-        if not _near_tile(bounds, frame):
+        if not _usable(bounds, frame):
             continue
         kind = KINDS[grid.table[tuple(cell)] - 1]
         if kind in _STYLES:
@@ -109,7 +110,7 @@ def place_buildings(
     return Buildings(number, *columns, kept[:, 7] > 0)
 
 
-def _near_tile(bounds: list[float], frame: Frame) -> bool:
+def _usable(bounds: list[float], frame: Frame) -> bool:
     u0, u1, v0, v1 = bounds
     nearest_u, nearest_v = max(u0, -u1, 0.0), max(v0, -v1, 0.0)
     return u1 - u0 > 8 and v1 - v0 > 8 and np.hypot(nearest_u, nearest_v) < frame.reach

@@ -46,7 +46,7 @@ def describe(result: MappingResult, out: str | Path, filled: bool = False) -> li
     lines += clipping_warning(clipped, known, 'heights', 'the range')
     lines += _suspects(maps)
     below_ground = _sum(maps, 'below_ground')
-    if 2 * below_ground > known:  # noise alone puts at most half there
+    if 2 * below_ground > known:  # noise puts at most half of them there
         lines.append(
             f'warning: {100 * below_ground / known:.0f} % of the heights are below the ground: are '
             'the surface models and the terrain models swapped?'

@@ -44,7 +44,7 @@ def tile_warnings(cfg: Config) -> list[str]:
 
 
 def file_warnings(cfg: Config, loader: str) -> Iterator[str]:
-    """Refuse or report shifted label maps of LoveDA, and report faults of depth maps in a test."""
+    """Refuse or report shifted label maps of LoveDA; for a test, also report faulty depth maps."""
     for _, dataset in listed_datasets(cfg, loader):
         samples = [dataset.get_data_info(n) for n in spread(range(len(dataset)), _TILES)]
         yield from check_codes(dataset, samples)

@@ -35,9 +35,9 @@ class TranslationHook(Hook):
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         if self.every_n_train_iters(runner, self.interval) and is_main_process():
-            self._picture(runner, data_batch)
+            self._write_picture(runner, data_batch)
 
-    def _picture(self, runner, data_batch: dict) -> None:
+    def _write_picture(self, runner, data_batch: dict) -> None:
         model = unwrapped(runner.model)
         source, target = model.domains(model.data_preprocessor(data_batch)['inputs'])
         model.eval()
@@ -69,8 +69,9 @@ def _row(
     """Return the pictures of one row for the first image of a batch, each H×W×3 uint8, BGR."""
     predicts = batch.depth is not None
     translated = forward(batch.image[:1], size, depth=predicts)
-    restored = backward(translated.image, batch.size).image
-    row = [_picture(model, image) for image in (batch.image[:1], translated.image, restored)]
+    reconstructed = backward(translated.image, batch.size).image
+    images = (batch.image[:1], translated.image, reconstructed)
+    row = [_picture(model, image) for image in images]
     if predicts:
         row += [_depth_picture(batch.depth[0, 0]), _depth_picture(translated.depth[0, 0])]
     return row

@@ -94,7 +94,7 @@ def pick_tiles(table: np.ndarray, count: int, compared: tuple[str, str] | None) 
         Pick('Worst', f'lowest {by}', order[::-1][:shown].tolist()),
     ]
     if len(order) < 3:
-        picks = [Pick('All tiles', by, order.tolist())]
+        picks = [Pick('All tiles', f'ordered by {by}', order.tolist())]
     if compared:
         first, last = compared
         gain = table[-1] - table[0]

@@ -242,7 +242,7 @@ def read_gpus(words: Sequence[str]) -> list[str]:
     for name in ids if 'CUDA_VISIBLE_DEVICES' not in os.environ else ():
         # Only numbers can be checked, not names as nvidia-smi -L lists them.
         if not count or name.isdigit() and int(name) >= count:
-            present = many(count, 'GPU') if count else 'no GPU'
-            advice = 'use numbers from 0' if count else 'remove --gpus'
-            raise UserError(f'--gpus {name}: torch finds {present} on this machine: {advice}.')
+            present = f'only GPU {" ".join(map(str, range(count)))}' if count else 'no GPU'
+            advice = '' if count else ': remove --gpus'
+            raise UserError(f'--gpus {name}: torch finds {present} on this machine{advice}.')
     return ids

@@ -7,7 +7,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from depthda.models.adaptation.draws import Draw, or_any
+from depthda.models.adaptation.draws import Draw, draw_or_default
 
 
 class LabelledImages(NamedTuple):
@@ -45,7 +45,7 @@ class ClassMix(nn.Module):
         draw: Draw | None = None,
     ) -> LabelledImages:
         """Return the mixed images; the first ``bands`` channels are optical, the next is depth."""
-        keys = or_any(draw, len(source.labels))(num_classes)
+        keys = draw_or_default(draw, len(source.labels))(num_classes)
         pasted = chosen_classes(source.labels, keys)
         images = source.images
         if self.match_depth and images.shape[1] > bands:

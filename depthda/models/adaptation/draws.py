@@ -43,6 +43,6 @@ class SampleDraws:
         )
 
 
-def or_any(draw: Draw | None, count: int) -> Draw:
+def draw_or_default(draw: Draw | None, count: int) -> Draw:
     """Return ``draw``; if it is None, draw for ``count`` samples from torch's generator."""
     return draw or partial(torch.rand, count)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from depthda.errors import UserError
-from depthda.models.adaptation.draws import Draw, or_any
+from depthda.models.adaptation.draws import Draw, draw_or_default
 
 if TYPE_CHECKING:
     from depthda.models.adaptation.step import AdaptationStep
@@ -64,7 +64,7 @@ class MaskedConsistency(nn.Module):
     def hide(self, images: Tensor, bands: int, draw: Draw | None = None) -> Tensor:
         """Hide random blocks of images (N, C, H, W)."""
         size = [-(-side // self.block) for side in images.shape[2:]]
-        coarse = or_any(draw, len(images))(1, *size) < self.ratio
+        coarse = draw_or_default(draw, len(images))(1, *size) < self.ratio
         large = F.interpolate(coarse.float().to(images.device), scale_factor=self.block) > 0.5
         hidden = large[:, :, : images.shape[2], : images.shape[3]]
         optical = images[:, :bands].masked_fill(hidden, 0)

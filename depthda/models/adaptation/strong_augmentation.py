@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from depthda.errors import UserError
-from depthda.models.adaptation.draws import Draw, or_any
+from depthda.models.adaptation.draws import Draw, draw_or_default
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, of red, green and blue
 
@@ -55,7 +55,7 @@ class StrongAugmentation(nn.Module):
     ) -> Tensor:
         """Augment images (N, C, H, W), whose first ``len(mean)`` channels are optical."""
         bands = len(mean)
-        drawn = or_any(draw, len(images))(7)
+        drawn = draw_or_default(draw, len(images))(7)
         optical = [
             self._augment(image[:bands] * std + mean, draw)
             for image, draw in zip(images, drawn, strict=True)
@@ -139,6 +139,6 @@ class DepthDropout(nn.Module):
     ) -> Tensor:
         """Augment images (N, C, H, W), whose channels after the first ``len(mean)`` are depth."""
         bands = len(mean)
-        hidden = or_any(draw, len(images))(1, 1, 1) < self.prob
+        hidden = draw_or_default(draw, len(images))(1, 1, 1) < self.prob
         depth = images[:, bands:].masked_fill(hidden.to(images.device), torch.nan)
         return torch.cat([images[:, :bands], depth], 1)

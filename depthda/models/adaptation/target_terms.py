@@ -1,4 +1,4 @@
-"""Losses on the student's predictions for target images, without a teacher: IAST and PyCDA."""
+"""Losses on the student's own predictions for target images: IAST and PyCDA."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -126,7 +126,7 @@ class ClassPrior(nn.Module):
         self.weight = weight
 
     def follow(self, segmentor: nn.Module) -> None:
-        """Refuse shares that do not match the classes."""
+        """Check, when the model is built, that the shares match its classes."""
         if not isinstance(self.prior, str) and len(self.prior) != segmentor.num_classes:
             raise UserError(
                 f'ClassPrior: prior has {len(self.prior)} shares, but the model has '
@@ -136,7 +136,7 @@ class ClassPrior(nn.Module):
     def forward(self, step: 'AdaptationStep') -> dict[str, Tensor]:
         """Return ``loss_prior``."""
         mean = target_logits(step).softmax(1).mean((0, 2, 3))
-        # Away from 0 and 1, whose logarithms are infinite.
+        # Keep away from 0 and 1, where log p or log(1 - p) is infinite.
         tiny = torch.finfo(mean.dtype).eps
         mean, prior = mean.clamp(tiny, 1 - tiny), self._shares(step).to(mean)
         terms = prior * mean.log() + (1 - prior) * (1 - mean).log()

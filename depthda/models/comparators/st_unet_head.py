@@ -1,4 +1,4 @@
-"""ST-UNet's decoder, that of a U-Net."""
+"""The decoder of ST-UNet, which is that of a U-Net."""
 
 from collections.abc import Sequence
 

@@ -66,9 +66,9 @@ class DepthSegHead(BaseDecodeHead):
                 )
             prompts = [(prompt,) for prompt in inputs.depth]
         decoded = self.input_layer(torch.cat([features[3], *prompts[3]], dim=1))
-        for layer, scale in zip(self.intermediate_layers, (2, 1, 0), strict=True):
-            decoded = self._resize(decoded, features[scale].shape[2:])
-            decoded = layer(torch.cat([decoded, features[scale], *prompts[scale]], dim=1))
+        for layer, index in zip(self.intermediate_layers, (2, 1, 0), strict=True):
+            decoded = self._resize(decoded, features[index].shape[2:])
+            decoded = layer(torch.cat([decoded, features[index], *prompts[index]], dim=1))
         height, width = decoded.shape[2:]
         return self.cls_seg(self.output_layer(self._resize(decoded, (2 * height, 2 * width))))
 

@@ -32,8 +32,8 @@ def soft_dice(p: Tensor, target: Tensor, weight: Tensor, eps: float = 1e-5) -> T
 class BatchDiceLoss(nn.Module):
     """:func:`soft_dice` of the softmax of logits; pixels without a label are left out.
 
-    ``DiceLoss`` of mmseg sums over the classes of each image instead, and counts pixels without a
-    label.
+    mmseg's ``DiceLoss`` computes one ratio per image, over all its classes together, and counts
+    pixels without a label.
 
     Args:
         loss_weight: Factor on the loss.

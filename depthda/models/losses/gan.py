@@ -83,9 +83,9 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
 
     with one :math:`\epsilon \sim U(0, 1)` per image; the caller applies the paper's weight. If
     the critic returns a map of scores, D is their sum, as in DRDG's released code. If D were their
-    mean, gradients of the sum could be 196 times as large for a map of 14² scores. The penalty is
-    computed at least in single precision, even with autocast, because half precision is too coarse
-    for the gradient of a gradient.
+    mean, the penalty would hold the gradient of the mean near 1, and that of the sum could be 196
+    for a map of 14² scores. The penalty is computed at least in single precision, even with
+    autocast, because half precision is too coarse for the gradient of a gradient.
 
     Args:
         critic: A critic whose score of an image does not depend on other images.

@@ -11,32 +11,32 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from depthda.models.tensors import at_least_float32
 
 
-def pool_cells(features: Tensor, inside: Tensor, side: int) -> Tensor:
+def pool_cells(features: Tensor, valid: Tensor, side: int) -> Tensor:
     """Average (N, C, H, W) over the valid positions of each cell of ``side`` × ``side`` positions.
 
     If ``side`` does not divide the size, cells at the lower and right edge are smaller. Cells
-    without valid positions are 0. The mask ``inside`` (N, 1, H, W), of the dtype of ``features``,
+    without valid positions are 0. The mask ``valid`` (N, 1, H, W), of the dtype of ``features``,
     is 1 at valid positions and 0 elsewhere.
     """
-    return _CellPooling.apply(features, inside, side)
+    return _CellPooling.apply(features, valid, side)
 
 
 class _CellPooling(torch.autograd.Function):
-    """Pool without keeping a masked copy of each feature map, as autograd would."""
+    """Autograd would keep a masked copy of each feature map; this function does not."""
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, inside: Tensor, side: int) -> Tensor:
-        ctx.save_for_backward(inside)
+    def forward(ctx: Any, features: Tensor, valid: Tensor, side: int) -> Tensor:
+        ctx.save_for_backward(valid)
         ctx.side = side
         # Multiplication by 0 would keep NaN at invalid positions.
-        kept = features.masked_fill(inside == 0, 0)
-        return _mean(kept, side) / _mean(inside, side).clamp(min=1e-6)
+        kept = features.masked_fill(valid == 0, 0)
+        return _mean(kept, side) / _mean(valid, side).clamp(min=1e-6)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        (inside,) = ctx.saved_tensors
-        side, (rows, columns) = ctx.side, inside.shape[2:]
-        blocks = F.pad(inside, (0, -columns % side, 0, -rows % side))
+        (valid,) = ctx.saved_tensors
+        side, (rows, columns) = ctx.side, valid.shape[2:]
+        blocks = F.pad(valid, (0, -columns % side, 0, -rows % side))
         blocks = blocks.unflatten(3, (-1, side)).unflatten(2, (-1, side))
         share = grad.contiguous() / blocks.sum((3, 5)).clamp(min=1)
         spread = (share[:, :, :, None, :, None] * blocks).flatten(4).flatten(2, 3)
@@ -51,9 +51,9 @@ def norm_cells(features: Tensor, cells: Tensor, norm: _BatchNorm) -> Tensor:
     """Apply batch norm with the statistics of valid cells.
 
     ``cells`` (N, h, w), bool, marks the valid cells of the features (N, C, h, w), which must be
-    finite everywhere. If all cells are valid, the result is ``norm(features)``. Parameters, running
-    statistics and, if it is synchronised, the group of processes are those of ``norm``. Indexing
-    features with the mask would be simpler but makes the CPU wait for the GPU.
+    finite everywhere. If all cells are valid, the result is ``norm(features)``. ``norm`` supplies
+    the parameters, the running statistics and, if it is synchronised, the group of processes.
+    Indexing features with the mask would be simpler but makes the CPU wait for the GPU.
     """
     if not norm.training:
         return norm(features)

@@ -88,9 +88,10 @@ class PatchGANCritic(BaseModule):
 
     With the default width, the layers are C64-C128-C256-C512 in the notation of the paper, and a
     last convolution to one score. The first three have stride 2, the others stride 1. Instance norm
-    without weights follows all but the first and the last. ``PatchCritic`` with four channels has
-    convolutions of the same size, but four of stride 2, so its patches have 94×94 pixels. Citation:
-    P. Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", CVPR 2017.
+    without weights follows all but the first and the last. ``PatchCritic`` with four entries in
+    ``channels`` has convolutions of the same size, but four of stride 2, so its patches have 94×94
+    pixels. Citation: P. Isola et al., "Image-to-Image Translation with Conditional Adversarial
+    Networks", CVPR 2017.
 
     Args:
         optical_bands: Number of optical bands of the images.

@@ -21,11 +21,11 @@ def apply(pattern):
     init_default_scope('mmseg')
 
     def run(seed, **config):
-        image, codes, depth = pattern(*SIZE)
+        image, label, depth = pattern(*SIZE)
         array = np.dstack([image, np.zeros(SIZE)]).astype(np.float32)
         array[..., 3] = depth / np.float32(65535)
         results = dict(img=array, optical_bands=3, img_shape=SIZE, ori_shape=SIZE)
-        results |= dict(gt_seg_map=codes - 1, seg_fields=['gt_seg_map'])
+        results |= dict(gt_seg_map=label - 1, seg_fields=['gt_seg_map'])
         with seeded(seed):
             return TRANSFORMS.build(config)(results)
 
@@ -51,7 +51,7 @@ def check_alignment(pattern, results):
     np.testing.assert_array_equal(label[inside][centre], labels[centre])
     outside = image[..., 2] == 0
     assert (image[..., 3][outside] == 0).all()
-    # Pixels next to the image may have taken the label of its last pixel.
+    # A pixel just outside the image may have the label of the nearest pixel inside.
     assert (label[_shrunk(outside)] == 255).all()
     return inside, outside
 

@@ -37,7 +37,7 @@ def test_sources_of_depth_that_differ_are_reported(config):
     assert 'train reads none' in line
 
 
-def test_classes_of_other_names_are_reported(config):
+def test_different_class_names_are_reported(config):
     names = ['Background', 'building', 'road', 'water', 'barren', 'forest', 'agricultural']
     other = dict(type='RGBDSegDataset', depth='rdepth/synthetic', metainfo=dict(classes=names))
     cfg = config()

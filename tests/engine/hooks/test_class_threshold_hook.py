@@ -1,4 +1,4 @@
-"""Thresholds come from one crop of each target tile, when the teacher is copied."""
+"""When the student is copied into the teacher, each target tile gives a crop for thresholds."""
 
 from types import SimpleNamespace
 
@@ -17,7 +17,7 @@ CLASSES, SIDE = 3, 8
 
 
 class Tiles:
-    """Tiles whose crops hold logits that depend on the tile and the seed; the first is small."""
+    """Each crop holds random logits from its seed; the crop of tile 0 is small and padded."""
 
     def __init__(self, count):
         self.count, self.keys = count, []
@@ -66,7 +66,7 @@ def run(model, iterations, count=5):
     return tiles.keys
 
 
-def test_the_thresholds_of_all_crops_without_padding_are_set_after_the_warm_up(model):
+def test_after_the_warm_up_thresholds_come_from_all_crops_and_ignore_padding(model):
     assert run(model, range(6)) == [] and model.updated == []
     assert (model.pseudo.thresholds == 1).all()
     keys = run(model, [6])
@@ -94,11 +94,12 @@ def test_processes_share_the_tiles_and_add_what_they_count(model, monkeypatch, c
         monkeypatch.setattr(collapse_hook, 'all_reduce', summed.append)
         keys += run(model, [6], count)
     assert sorted(tile for tile, _ in keys) == list(range(count))
-    model.pseudo.set_thresholds(summed[0] + summed[1])  # of one shape, also without tiles
+    model.pseudo.set_thresholds(summed[0] + summed[1])
+    # The counts of a process without tiles have the same shape.
     assert summed[0].shape == summed[1].shape and torch.equal(model.pseudo.thresholds, expected)
 
 
-def test_a_model_without_a_copy_or_thresholds_is_refused(model):
+def test_a_model_without_a_snapshot_teacher_or_thresholds_is_refused(model):
     for name, value in (('teacher', None), ('pseudo', nn.Identity())):
         setattr(model, name, value)
         with pytest.raises(UserError, match='needs a DomainAdaptation with a SnapshotTeacher'):

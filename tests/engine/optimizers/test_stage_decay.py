@@ -76,7 +76,7 @@ def test_convnext_stages_decay_as_in_the_papers_code(depth_decay):
         assert rates[name] == 1
 
 
-def test_every_rate_of_mmsegs_rule_for_its_convnext_is_the_same():
+def test_rates_and_weight_decay_equal_those_of_mmsegs_rule_for_its_convnext():
     class ConvNeXt(nn.Module):
         def __init__(self):
             super().__init__()
@@ -200,7 +200,7 @@ def test_frozen_parameters_are_left_out():
     assert listed == {*expected, *model.decode_head[1].parameters()}
 
 
-def test_weight_decay_is_for_the_weights_of_layers_that_multiply():
+def test_only_weights_of_linear_and_convolution_layers_have_weight_decay():
     for backbone in (encoder(), encoder('convnextv2'), encoder('swin', arch=SWIN), VIT_ENCODER):
         model = Model(backbone)
         expected = {

@@ -1,4 +1,4 @@
-"""The audit of models and counts whose use of depth is known."""
+"""The audit of models whose use of depth is known, and of made-up counts."""
 
 import json
 import re
@@ -118,7 +118,7 @@ def test_a_pipeline_without_depth_and_an_audit_of_nothing_are_refused(trained, s
 
 @pytest.fixture
 def find_in(audited, tmp_path):
-    """Return a function that writes tests with these confusion matrices and audits them."""
+    """Return a function that audits test results with given confusion matrices."""
     root, _ = audited
 
     def write_and_find(**counts):
@@ -163,7 +163,9 @@ def test_depth_that_harms_is_reported(find_in):
     )
 
 
-def test_a_certain_loss_is_reported_although_an_uncertain_one_is_larger(find_in, monkeypatch):
+def test_a_significant_drop_is_reported_although_an_insignificant_one_is_larger(
+    find_in, monkeypatch
+):
     slightly, worse = [[90, 10], [20, 80]], BAD
     monkeypatch.setattr(
         'depthda.experiments.audit.audit.certain', lambda row: row['difference'] > -20

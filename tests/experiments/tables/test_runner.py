@@ -80,7 +80,7 @@ def test_an_unexpected_error_is_printed_with_its_traceback(
     'count, ids, message',
     [
         (0, ['0', '1'], '--gpus 0: torch finds no GPU on this machine: remove --gpus.'),
-        (1, ['0', '1'], '--gpus 1: torch finds 1 GPU on this machine: use numbers from 0.'),
+        (1, ['0', '1'], '--gpus 1: torch finds only GPU 0 on this machine.'),
     ],
 )
 def test_a_gpu_that_does_not_exist_is_refused(
@@ -205,5 +205,7 @@ def test_report_writes_the_table_and_runs_nothing(write_table, tmp_path, monkeyp
     write_json(only.folder / 'run.json', {})
     monkeypatch.delenv('COLUMNS', raising=False)
     assert not run_table(path, tmp_path / 'out', report=True)
-    assert '56.78' in capsys.readouterr().out, 'a file or a pipe has room for the classes'
+    assert '56.78' in capsys.readouterr().out, (
+        'without a terminal, the table is as wide as it needs to be'
+    )
     assert '12.34' in (tmp_path / 'out/small/table.md').read_text()

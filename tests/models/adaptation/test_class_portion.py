@@ -1,4 +1,4 @@
-"""The thresholds of CBST keep the same portion of each class of the complete target."""
+"""The thresholds of CBST keep the same portion of each class, over all target images."""
 
 from types import SimpleNamespace
 

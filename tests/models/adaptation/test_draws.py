@@ -3,7 +3,7 @@
 import torch
 from mmseg.structures import SegDataSample
 
-from depthda.models.adaptation.draws import SampleDraws, or_any
+from depthda.models.adaptation.draws import SampleDraws, draw_or_default
 from depthda.randomness import derive_seed
 
 
@@ -45,8 +45,8 @@ def test_without_a_seed_numbers_come_from_torch_once_per_iteration():
 
 def test_a_part_alone_draws_from_torch():
     torch.manual_seed(2)
-    numbers = or_any(None, 3)(1, 2)
+    numbers = draw_or_default(None, 3)(1, 2)
     torch.manual_seed(2)
     assert torch.equal(numbers, torch.rand(3, 1, 2))
     draw = draws(1).named('one')
-    assert or_any(draw, 3) is draw
+    assert draw_or_default(draw, 3) is draw

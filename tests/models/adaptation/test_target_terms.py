@@ -110,7 +110,7 @@ def test_terms_without_a_teacher_share_one_pass_of_the_target():
     assert gradients(model.segmentor)['decode_head.conv_seg.weight'].abs().sum() > 0
 
 
-def test_self_training_on_plain_target_images_needs_no_further_pass():
+def test_without_mixing_and_augmentation_the_student_sees_the_target_once():
     parts = dict(
         teacher=dict(type='SnapshotTeacher'),
         pseudo=dict(type='Threshold', threshold=0.0),

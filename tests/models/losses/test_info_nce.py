@@ -84,7 +84,7 @@ def test_features_at_invalid_positions_do_not_change_the_loss():
 
 
 @pytest.mark.parametrize('count', [0, 1])
-def test_the_loss_is_zero_if_an_image_has_fewer_than_two_valid_positions(count):
+def test_the_loss_is_zero_if_every_image_has_fewer_than_two_valid_positions(count):
     anchors, keys, valid, negatives = case()
     valid[:] = False
     valid[:, :count] = True
@@ -136,10 +136,12 @@ def test_bfloat16_features_are_compared_in_single_precision():
 
 
 def test_half_precision_rounds_the_gradient_only_after_the_loss_scale():
-    """The gradient is too small for half precision, as it is with 16,384 positions."""
+    """The factor 32 makes the gradient as small as with 16,384 positions: too small for half."""
     anchors, keys, valid, negatives = case(positions=128, channels=128, draws=16)
     half = [32 * tensor.detach().half() for tensor in (anchors, keys)]
-    loss_scale = 2.0**16 * 0.02 / 4  # initial scale of a GradScaler × weight of a feature scale
+    loss_scale = (
+        2.0**16 * 0.02 / 4
+    )  # GradScaler × weight of the contrast ÷ number of feature scales
     gradients, exact = (
         torch.autograd.grad(loss_scale * info_nce(*features, valid, negatives=negatives), features)
         for features in (
@@ -156,9 +158,8 @@ def test_half_precision_rounds_the_gradient_only_after_the_loss_scale():
 
 def test_the_class_passes_its_settings_to_the_function():
     anchors, keys, valid, _ = case()
-    with pytest.raises(
-        UserError, match='must be 0.02 or more'
-    ):  # single precision cannot hold less
+    # exp(1 / temperature) must fit into single precision.
+    with pytest.raises(UserError, match='must be 0.02 or more'):
         info_nce(anchors, keys, temperature=0.01)
     loss = MODELS.build(dict(type='InfoNCELoss', temperature=0.3, num_negatives=5))
     torch.manual_seed(0)
