@@ -3,7 +3,7 @@
 import atexit
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -26,8 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name, and return the exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if not arguments or arguments[0] in ('-h', '--help'):
-        print(_overview())
-        return 0
+        return _tolerating_a_closed_pipe(_print_overview)
     if arguments[0] == '--version':
         print(f'depthda {__version__}')
         return 0
@@ -83,20 +82,25 @@ def _run(name: str, prog: str, arguments: Sequence[str]) -> int:
     args = parser.parse_args(arguments)
     args.typed = [*prog.split(), *arguments]
     set_local_rank(args)
+    with user_errors():
+        return _tolerating_a_closed_pipe(lambda: module.run(args))
+
+
+def _tolerating_a_closed_pipe(call: Callable[[], int | None]) -> int:
+    """Call a function that prints, and return its status; 0 if its reader, such as `head`, ends."""
     try:
-        with user_errors():
-            status = module.run(args) or 0
-            sys.stdout.flush()
-            return status
+        status = call() or 0
+        sys.stdout.flush()
+        return status
     except BrokenPipeError:
-        # The reader of the output, such as `head`, has ended; avoid an error when flushing at exit.
+        # Avoid an error when the output is flushed at the exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
-def _overview() -> str:
+def _print_overview() -> None:
     usage = 'usage: depthda COMMAND …\n'
     about = 'Depth-guided cross-domain semantic segmentation of satellite and aerial images.\n'
     lines = [f'  {name:<17}{_module(name).__doc__.splitlines()[0]}' for name in COMMANDS]
     more = '\ndepthda COMMAND --help describes a command; depthda --version prints the version.'
-    return '\n'.join((usage, about, 'commands:', *lines, more))
+    print(usage, about, 'commands:', *lines, more, sep='\n')

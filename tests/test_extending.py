@@ -95,8 +95,17 @@ def test_every_block_is_run():
     assert set(TRACES) == set(RUNS)
     assert {name.replace('_run', '') for name in RUNS} == {name[len('test_') :] for name in TESTS}
     named = {word for command in COMMANDS for word in shlex.split(command)}
-    assert {*RUNS, 'my_table.py'} <= named
+    assert {*RUNS, 'my_crop.py', 'my_table.py'} <= named
     assert COMMANDS[0] == 'depthda sample data/sample'  # the fixture's data
+
+
+def test_the_crops_are_smaller(folder, capsys):
+    assert main(['train', 'my_crop.py', '--check']) == 0
+    assert 'smaller than the crop' not in capsys.readouterr().out
+    crops = [
+        step['crop_size'] for step in load_config('my_crop.py').pipeline if 'crop_size' in step
+    ]
+    assert crops == [(64, 64)]
 
 
 @pytest.mark.parametrize('name', RUNS)

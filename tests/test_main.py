@@ -116,8 +116,9 @@ def test_configs_lists_every_config_with_its_description(capsys):
     assert 'error: no config has no-such-word in its name: use fewer words.' in error
 
 
-def test_a_closed_pipe_is_not_an_error():
-    command = f'{sys.executable} -m depthda configs | head -n 1'
+@pytest.mark.parametrize('arguments', ['configs', '--help'])
+def test_a_closed_pipe_is_not_an_error(arguments):
+    command = f'{sys.executable} -m depthda {arguments} | head -n 1'
     done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.count('\n') == 1 and done.stderr == ''
 

@@ -134,8 +134,9 @@ def _sizes(samples: list[dict], steps: list[dict]) -> Iterator[str]:
     ]:
         yield (
             f'{len(small)} of {len(headers)} sampled training tiles are smaller than the crop of '
-            f'{crop[1]}×{crop[0]} ({few(small)}), so they will be padded or stop the training: set '
-            'a crop_size that fits them'
+            f'{crop[1]}×{crop[0]} ({few(small)}), so they are padded, or stop the training if '
+            'nothing pads them: set a smaller crop_size in the pipeline, and the same size in '
+            'model.data_preprocessor and model.test_cfg'
         )
 
 

@@ -138,8 +138,9 @@ def test_tiles_below_the_crop(config):
     crop.crop_size = (16, 25)
     assert tile_warnings(config) == [
         '16 of 16 sampled training tiles are smaller than the crop of 25×16 (00.png: 24×16, '
-        '03.png: 24×16, 05.png: 24×16, …), so they will be padded or stop the training: set a '
-        'crop_size that fits them'
+        '03.png: 24×16, 05.png: 24×16, …), so they are padded, or stop the training if '
+        'nothing pads them: set a smaller crop_size in the pipeline, and the same size in '
+        'model.data_preprocessor and model.test_cfg'
     ]
     crop.crop_size = 17
     assert 'the crop of 17×17' in tile_warnings(config)[0]
