@@ -13,7 +13,7 @@ from depthda.version import __version__
 
 # In the order in which a project uses them: data, training, tables, figures.
 COMMANDS = (
-    'demo', 'configs', 'weights',
+    'demo', 'configs', 'weights', 'cost',
     'sample', 'prepare-dataset', 'depth', 'normalize-dsm', 'check-dataset', 'browse-dataset',
     'train', 'test', 'predict', 'export', 'translate', 'submission',
     'run-experiments', 'record-score', 'compare', 'audit', 'plot-logs', 'report',

@@ -81,6 +81,13 @@ def _compute_accuracy_without_sorting(load: Load) -> None:
     pixel_accuracy.install()
 
 
+def _compute_cross_entropy_without_waiting(load: Load) -> None:
+    load()
+    from depthda.models.losses import cross_entropy
+
+    cross_entropy.install()
+
+
 def _import_without_messages(load: Load) -> None:
     """Import a module; hide its messages about an optional service and unneeded compiled ops."""
     with redirect_stdout(io.StringIO()), warnings.catch_warnings():
@@ -131,6 +138,7 @@ _IMPORT_WRAPPERS: dict[str, Callable[[Load], None]] = {
     'mmseg.registry': _register_on_first_use,
     'mmengine.runner.checkpoint': _read_checkpoints_as_data,
     'mmseg.apis.inference': _use_image_loader_of_depthda,
+    'mmseg.models.losses.cross_entropy_loss': _compute_cross_entropy_without_waiting,
     'mmseg.models.decode_heads.decode_head': _compute_accuracy_without_sorting,
     'mmseg.datasets': _import_without_messages,
     'mmcv.cnn.bricks.transformer': _import_without_messages,

@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from depthda.errors import UserError
 from depthda.hub import fingerprint
+from depthda.models.backbones.drop_path import DropPaths
 from depthda.models.backbones.transformers_weights import (
     ALLOWED_MISSING,
     config_fields,
@@ -73,6 +74,7 @@ class TransformersBackbone(BaseModule):
         from transformers import AutoBackbone
 
         self.model = AutoBackbone.from_config(_build_config(arch, out_indices))
+        self.drop_paths = DropPaths(self.model)
         self.channels = list(self.model.channels)  # of each returned feature map
         self.weights = weights
         self.allowed_missing = allowed_missing
@@ -116,6 +118,7 @@ class TransformersBackbone(BaseModule):
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """Encode images (N, C, H, W)."""
         self._check_size(inputs)
+        self.drop_paths.draw(inputs)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             return tuple(self.model(inputs).feature_maps)
 

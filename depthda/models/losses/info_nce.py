@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from depthda.errors import UserError
 from depthda.models.tensors import at_least_float32
 
-# Elements of the similarity matrix to compute at a time: 8 MiB in float32, which fits into caches.
-_BLOCK_SIZE = 1 << 21
+# Elements of the similarity matrix to compute at a time. On a CPU, 8 MiB in float32 fit in caches;
+# on a GPU, few large operations are better: 256 MiB.
+_BLOCK_SIZE, _BLOCK_SIZE_OF_GPU = 1 << 21, 1 << 26
 
 
 def info_nce(
@@ -90,7 +91,8 @@ class _InfoNCE(torch.autograd.Function):
             bias = a.new_full((images, 1, positions), -scale)
             bias.masked_fill_(~valid.unsqueeze(1), -torch.inf)
             positive = (a * k).sum(2).mul_(scale).sub_(scale)
-            rows = max(1, min(positions, _BLOCK_SIZE // max(images * positions, 1)))
+            block_size = _BLOCK_SIZE_OF_GPU if a.is_cuda else _BLOCK_SIZE
+            rows = max(1, min(positions, block_size // max(images * positions, 1)))
             total = torch.empty_like(positive)
             share = valid / valid.sum().clamp(min=1)
             a_grad, k_grad = torch.empty_like(a), torch.zeros_like(k)

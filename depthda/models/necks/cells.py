@@ -1,5 +1,6 @@
 """Average features over the valid positions of cells; apply batch norm over valid cells."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,36 +12,38 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from depthda.models.tensors import at_least_float32
 
 
-def pool_cells(features: Tensor, valid: Tensor, side: int) -> Tensor:
-    """Average (N, C, H, W) over the valid positions of each cell of ``side`` × ``side`` positions.
+def pool_cells(maps: Sequence[Tensor], valid: Tensor, side: int) -> list[Tensor]:
+    """Average maps (N, C, H, W) over the valid positions of cells of ``side`` × ``side`` positions.
 
     If ``side`` does not divide the size, cells at the lower and right edge are smaller. Cells
-    without valid positions are 0. The mask ``valid`` (N, 1, H, W), of the dtype of ``features``,
-    is 1 at valid positions and 0 elsewhere.
+    without valid positions are 0. The mask ``valid`` (N, 1, H, W), of the dtype of the maps, is
+    1 at valid positions and 0 elsewhere.
     """
-    return _CellPooling.apply(features, valid, side)
+    shared = valid, valid == 0, _mean(valid, side).clamp(min=1e-6), side
+    return [_CellPooling.apply(features, *shared) for features in maps]
 
 
 class _CellPooling(torch.autograd.Function):
     """Autograd would keep a masked copy of each feature map; this function does not."""
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, valid: Tensor, side: int) -> Tensor:
+    def forward(
+        ctx: Any, features: Tensor, valid: Tensor, invalid: Tensor, share: Tensor, side: int
+    ) -> Tensor:
         ctx.save_for_backward(valid)
         ctx.side = side
         # Multiplication by 0 would keep NaN at invalid positions.
-        kept = features.masked_fill(valid == 0, 0)
-        return _mean(kept, side) / _mean(valid, side).clamp(min=1e-6)
+        return _mean(features.masked_fill(invalid, 0), side) / share
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (valid,) = ctx.saved_tensors
         side, (rows, columns) = ctx.side, valid.shape[2:]
         blocks = F.pad(valid, (0, -columns % side, 0, -rows % side))
         blocks = blocks.unflatten(3, (-1, side)).unflatten(2, (-1, side))
         share = grad.contiguous() / blocks.sum((3, 5)).clamp(min=1)
         spread = (share[:, :, :, None, :, None] * blocks).flatten(4).flatten(2, 3)
-        return spread[:, :, :rows, :columns], None, None
+        return spread[:, :, :rows, :columns], None, None, None, None
 
 
 def _mean(features: Tensor, side: int) -> Tensor:

@@ -140,7 +140,7 @@ class MultiScaleContrastiveNeck(BaseModule):
         share = F.adaptive_avg_pool2d(valid.unsqueeze(1).float(), rgb.shape[2:])
         inside = (share >= 0.5).to(rgb.dtype)
         cells = F.avg_pool2d(share, self.pool, ceil_mode=True, count_include_pad=False) >= 0.5
-        rgb, depth = (pool_cells(features, inside, self.pool) for features in (rgb, depth))
+        rgb, depth = pool_cells((rgb, depth), inside, self.pool)
         return rgb, depth, cells.squeeze(1)
 
 

@@ -21,7 +21,7 @@ def test_pooling_averages_the_valid_positions_of_each_cell(size):
     features, valid = case(size)
     valid[0, :4, :4] = False  # a cell without valid positions
     with_nan = features.masked_fill(~valid.unsqueeze(1), torch.nan)
-    pooled = pool_cells(with_nan, valid.unsqueeze(1).double(), 4)
+    (pooled,) = pool_cells([with_nan], valid.unsqueeze(1).double(), 4)
     assert pooled.shape[2:] == tuple(-(-side // 4) for side in size)
     for n, c, y, x in torch.cartesian_prod(*map(torch.arange, pooled.shape)).tolist():
         cell = slice(4 * y, 4 * y + 4), slice(4 * x, 4 * x + 4)
@@ -38,9 +38,9 @@ def test_the_gradient_of_pooling_equals_finite_differences_and_keeps_no_copy_of_
     with torch.autograd.graph.saved_tensors_hooks(
         lambda x: saved.append(x.shape) or x, lambda x: x
     ):
-        pool_cells(features.requires_grad_(), inside, 4)
+        pool_cells([features.requires_grad_()], inside, 4)
     assert saved == [inside.shape]
-    assert torch.autograd.gradcheck(lambda x: pool_cells(x, inside, 4), features, atol=1e-9)
+    assert torch.autograd.gradcheck(lambda x: pool_cells([x], inside, 4)[0], features, atol=1e-9)
 
 
 def norm_of(**settings):
