@@ -29,6 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     text = 'folder of test images that the zip must match, for a dataset other than LoveDA'
     add('--against', metavar='DIR', help=text)
     add('--tta', action='store_true', help='average over flips')
+    add('--amp', action='store_true', help='in mixed precision (bfloat16), on a GPU')
     add(
         '--depth',
         nargs='+',
@@ -47,14 +48,14 @@ def run(args: Namespace) -> None:
         return _test_depth(args)
     from depthda.engine.launch import test
 
-    test(args.config, args.checkpoint, **picked(args, *_OUTPUTS, 'against', 'tta', *_RUN))
+    test(args.config, args.checkpoint, **picked(args, *_OUTPUTS, 'against', 'tta', 'amp', *_RUN))
 
 
 def _score_predictions(args: Namespace) -> None:
     """Score existing maps, and refuse options that need a model."""
     from depthda.engine.score_predictions import score_predictions
 
-    needs_model = ('out', 'save_depth', 'submission', 'against', 'tta', 'depth')
+    needs_model = ('out', 'save_depth', 'submission', 'against', 'tta', 'amp', 'depth')
     if refused := [name for name in needs_model if getattr(args, name)]:
         options = ', '.join(f'--{name.replace("_", "-")}' for name in refused)
         raise UserError(f'--predictions scores existing maps: leave out {options}.')

@@ -14,7 +14,7 @@ _SHORTEST = 4e-6  # seconds of a kernel that does next to nothing
 
 
 @dataclass(frozen=True)
-class Card:
+class GraphicsCard:
     """Dense FLOP/s of the matrix units and of the plain units, bytes/s, and GB of memory."""
 
     title: str
@@ -43,15 +43,15 @@ class Card:
 
 
 CARDS = {
-    'a100': Card('A100 80 GB', 312e12, 156e12, 19.5e12, 2.04e12, 80),
-    'h100': Card('H100 SXM', 989e12, 495e12, 67e12, 3.35e12, 80),
-    'h200': Card('H200', 989e12, 495e12, 67e12, 4.8e12, 141),
-    '4090': Card('RTX 4090', 165e12, 82.6e12, 82.6e12, 1.01e12, 24),
-    'v100': Card('V100 16 GB', 125e12, 15.7e12, 15.7e12, 0.9e12, 16, has_bf16=False),
+    'a100': GraphicsCard('A100 80 GB', 312e12, 156e12, 19.5e12, 2.04e12, 80),
+    'h100': GraphicsCard('H100 SXM', 989e12, 495e12, 67e12, 3.35e12, 80),
+    'h200': GraphicsCard('H200', 989e12, 495e12, 67e12, 4.8e12, 141),
+    '4090': GraphicsCard('RTX 4090', 165e12, 82.6e12, 82.6e12, 1.01e12, 24),
+    'v100': GraphicsCard('V100 16 GB', 125e12, 15.7e12, 15.7e12, 0.9e12, 16, has_bf16=False),
 }
 
 
-def chosen_cards(names: list[str]) -> list[Card]:
+def chosen_cards(names: list[str]) -> list[GraphicsCard]:
     """Return the cards with these names; ``['all']`` returns all of them."""
     if 'all' in names:
         return list(CARDS.values())

@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.config import Config
 
 from depthda.cost import report
-from depthda.cost.cards import Card
+from depthda.cost.cards import GraphicsCard
 from depthda.cost.iteration import Cost, count_test, count_training
 from depthda.engine.prepare import load_config, load_test_config, use_amp
 from depthda.errors import UserError, many
@@ -16,7 +16,9 @@ from depthda.errors import UserError, many
 _TEST_SIDE = 1024
 
 
-def describe(config: str, cards: list[Card], args: Namespace) -> tuple[list[str], dict[str, Any]]:
+def describe(
+    config: str, cards: list[GraphicsCard], args: Namespace
+) -> tuple[list[str], dict[str, Any]]:
     """Return the lines about a config, and its counts as plain values."""
     load = load_test_config if args.test else load_config
     cfg = load(config, args.cfg_options)
@@ -31,7 +33,10 @@ def describe(config: str, cards: list[Card], args: Namespace) -> tuple[list[str]
     if args.amp and not args.test:
         use_amp(cfg)
     sizes = args.size or [_TEST_SIDE if args.test else _expected_side(cfg, config)]
-    cost = count_test(cfg, cards, sizes) if args.test else count_training(cfg, cards, sizes)
+    if args.test:
+        cost = count_test(cfg, cards, sizes, args.amp)
+    else:
+        cost = count_training(cfg, cards, sizes)
     kind = 'test' if args.test else 'training'
     lines = [
         f'{Path(config).stem}: one iteration of {kind}, '
@@ -48,14 +53,18 @@ def describe(config: str, cards: list[Card], args: Namespace) -> tuple[list[str]
         lines.append(f'the CPU waits {count} for the GPU: --detail shows where')
     if args.detail:
         lines += ['', *report.details(cost)]
-    return lines, asdict(cost) | dict(launch_count=cost.launch_count, wait_count=cost.wait_count)
+    sums = ('launch_count', 'cast_count', 'wait_count')
+    return lines, asdict(cost) | {name: getattr(cost, name) for name in sums}
 
 
-def _smaller(cfg: Config, cards: list[Card], sizes: list[int]) -> Cost | None:
+def _smaller(cfg: Config, cards: list[GraphicsCard], sizes: list[int]) -> Cost | None:
     """Return the cost of the largest half, quarter, … of the batch that fits every card."""
     while cfg.train_dataloader.batch_size > 1:
         cfg.train_dataloader.batch_size //= 2
-        cost = count_training(cfg, cards, sizes)
+        try:
+            cost = count_training(cfg, cards, sizes)
+        except ValueError:  # batch norm of a single value per channel
+            return None
         if all(report.fits(cost, card) for card in cards):
             return cost
     return None

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-from depthda.cost.cards import Card
+from depthda.cost.cards import GraphicsCard
 from depthda.cost.memory import Memory
 from depthda.cost.values import answer, scalar, transfer, waits_for
 
@@ -36,7 +36,7 @@ class StepCounter(TorchDispatchMode):
     that are fused, or that find their inputs in a cache, move fewer.
     """
 
-    def __init__(self, cards: Sequence[Card] = ()) -> None:
+    def __init__(self, cards: Sequence[GraphicsCard] = ()) -> None:
         super().__init__()
         self.cards = cards
         self.memory = Memory()
@@ -158,7 +158,7 @@ def _flops(name: str, func: Any, args: tuple, kwargs: dict, result: Any) -> int:
 
 
 def _kind(name: str, flops: int, args: tuple) -> str:
-    """Return which units of a card compute an operation: see :meth:`Card.seconds`."""
+    """Return which units of a card compute an operation: see :meth:`GraphicsCard.seconds`."""
     if name in _CONVOLUTIONS:
         weight, groups = (args[1], args[8]) if name == 'convolution' else (args[2], args[9])
         return 'depthwise' if groups > 1 and weight.shape[1] == 1 else 'convolution'

@@ -17,9 +17,10 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from depthda.cost.batch import made_up_batch
-from depthda.cost.cards import Card
+from depthda.cost.cards import GraphicsCard
 from depthda.cost.counter import StepCounter
 from depthda.cost.fake_cuda import fake_cuda
+from depthda.engine.hooks.half_test_hook import HalfTestHook
 from depthda.engine.launch import add_needed_hooks
 
 _TILES = 1000  # of the dataset that the loader claims to have
@@ -87,7 +88,7 @@ class _FakeRunner(Runner):
         """Log nothing: the description of the environment would ask for CUDA libraries."""
 
 
-def count_training(cfg: Config, cards: list[Card], sizes: list[int]) -> Cost:
+def count_training(cfg: Config, cards: list[GraphicsCard], sizes: list[int]) -> Cost:
     """Count a training iteration between two logging intervals, averaged over a critics' cycle."""
     count = cfg.train_dataloader.batch_size
     batch = made_up_batch(cfg, 'train', count, sizes)
@@ -113,13 +114,15 @@ def count_training(cfg: Config, cards: list[Card], sizes: list[int]) -> Cost:
         return _cost(counter, model, count, cycle, loop.max_iters)
 
 
-def count_test(cfg: Config, cards: list[Card], sizes: list[int]) -> Cost:
+def count_test(cfg: Config, cards: list[GraphicsCard], sizes: list[int], amp: bool = False) -> Cost:
     """Count the prediction and the scoring of one batch of test images."""
     count = cfg.test_dataloader.batch_size
     batch = made_up_batch(cfg, 'test', count, sizes)
     with _runner(cfg) as runner:
         model, counter = runner.model, StepCounter(cards)
         runner._test_loop = loop = runner.build_test_loop(runner._test_loop)
+        if amp:
+            runner.register_hook(HalfTestHook())
         with counter:
             _count_weights(counter, model)
             for name in ('before_run', 'before_test', 'before_test_epoch'):

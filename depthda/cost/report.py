@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from depthda.cost.cards import Card
+from depthda.cost.cards import GraphicsCard
 from depthda.cost.iteration import Cost
-from depthda.errors import many
 
 # Measured on a machine with an H200 (docs/cost.md): kernels take 1.6 to 2.5 times as long as their
 # bytes and FLOPs need at least, and a CPU takes 12 (if it is fast) to 28 µs to launch an operation.
@@ -19,11 +18,11 @@ def memory_gib(cost: Cost) -> float:
     return cost.peak_gib * _GAPS + _REST_GIB
 
 
-def fits(cost: Cost, card: Card) -> bool:
+def fits(cost: Cost, card: GraphicsCard) -> bool:
     return memory_gib(cost) <= card.memory
 
 
-def seconds(cost: Cost, card: Card) -> tuple[float, float]:
+def seconds(cost: Cost, card: GraphicsCard) -> tuple[float, float]:
     """Return the least and the greatest estimate of the time of an iteration.
 
     The CPU launches operations while the GPU computes, so the slower of the two decides.
@@ -33,7 +32,7 @@ def seconds(cost: Cost, card: Card) -> tuple[float, float]:
     return low, high
 
 
-def limit(cost: Cost, card: Card) -> str:
+def limit(cost: Cost, card: GraphicsCard) -> str:
     """Return what decides the time of an iteration."""
     if cost.launch_count * sum(_LAUNCH) > cost.seconds[card.title] * sum(_KERNELS):
         return 'launches by the CPU'
@@ -41,7 +40,7 @@ def limit(cost: Cost, card: Card) -> str:
     return 'memory bandwidth' if max(limits, key=limits.get) == 'bandwidth' else 'computation'
 
 
-def table(cost: Cost, cards: list[Card]) -> Iterator[str]:
+def table(cost: Cost, cards: list[GraphicsCard]) -> Iterator[str]:
     """Yield the lines of a table with one line per card."""
     length = f'{cost.iterations:,} iterations' if cost.iterations else ''
     yield f'{"card":<12} {"memory":<18} {"one iteration":<16} {length:<18} limited by'.rstrip()
@@ -80,7 +79,9 @@ def details(cost: Cost) -> Iterator[str]:
         yield f'{title:<11} {1e3 * value:.1f} ms at least; {share:.0f} % of it limited by bandwidth'
 
 
-def advice(cost: Cost, smaller: Cost | None, cards: list[Card], half: bool) -> Iterator[str]:
+def advice(
+    cost: Cost, smaller: Cost | None, cards: list[GraphicsCard], half: bool
+) -> Iterator[str]:
     """Yield what to change for cards that the iteration does not fit, or that lack bfloat16."""
     small = [card.title for card in cards if not fits(cost, card)]
     if small and smaller is not None:
@@ -90,7 +91,9 @@ def advice(cost: Cost, smaller: Cost | None, cards: list[Card], half: bool) -> I
             f'optim_wrapper.accumulative_counts={parts} needs {memory_gib(smaller):.1f} GiB'
         )
     elif small:
-        yield f'{", ".join(small)}: not even {many(1, "image")} fits; use smaller crops or encoders'
+        yield (
+            f'{", ".join(small)}: not even the smallest batch fits; use smaller crops or encoders'
+        )
     if half and (old := [card.title for card in cards if not card.has_bf16]):
         yield (
             f"{', '.join(old)} has no bfloat16: set optim_wrapper.type='AmpOptimWrapper' and "

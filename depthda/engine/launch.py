@@ -24,6 +24,7 @@ from depthda.engine.checks.sample_check import file_warnings
 from depthda.engine.checks.start_check import StartCheck, check_config
 from depthda.engine.checks.value_check import check_bands, check_evaluation
 from depthda.engine.hooks.collapse_hook import ClassThresholdHook, CollapseHook
+from depthda.engine.hooks.half_test_hook import HalfTestHook
 from depthda.engine.hooks.non_finite_hook import NonFiniteHook
 from depthda.engine.overrides import as_list
 from depthda.engine.prepare import add_outputs, load_config, load_test_config, prepare, use_amp
@@ -141,6 +142,7 @@ def test(
     submission: str | None = None,
     against: str | None = None,
     tta: bool = False,
+    amp: bool = False,
     cfg_options: dict[str, Any] | None = None,
     launcher: str = 'none',
 ) -> dict[str, Any]:
@@ -162,6 +164,8 @@ def test(
     with quiet_console(), remove_outputs_on_mistake(cfg, begun), log_errors(), build_mistakes(cfg):
         runner = _build_runner(cfg, start, dump=not _holds_training(cfg))
         runner.register_hook(begun)
+        if amp:
+            runner.register_hook(HalfTestHook())
         dataset = runner.test_loop.dataloader.dataset
         packing = submission and outcome.foresee_zip(config, dataset, out, submission, against)
         notes += [*data_check.data_warnings(cfg), *outcome.other_maps(out, dataset)]
@@ -170,7 +174,7 @@ def test(
             scores = runner.test()
     metrics = runner.test_loop.evaluator.metrics
     metric = next((item for item in metrics if isinstance(item, SegmentationMetric)), None)
-    about = outcome.describe_checkpoint(checkpoint, dataset, tta)
+    about = outcome.describe_checkpoint(checkpoint, dataset, tta) | (dict(amp=True) if amp else {})
     results = outcome.describe_test(config, cfg_options, about, scores, metric, started)
     if is_main_process():
         outcome.write_results(results, metric, cfg.work_dir, runner.log_dir)

@@ -109,7 +109,8 @@ class WindowGrid:
                 channels, dtype = logits.shape[1], torch.promote_types(logits.dtype, torch.float32)
                 sums = logits.new_zeros((images, channels, 0, self.width), dtype=dtype)
                 weights, scales = (
-                    [part.to(sums) for part in parts] for parts in (self.weights, self.cover)
+                    [part.to(sums, non_blocking=True) for part in parts]
+                    for parts in (self.weights, self.cover)
                 )
                 window = torch.outer(*weights) if self.blended else None
             # No later window adds to the rows above the first one of this batch.
