@@ -21,8 +21,9 @@ class AutocastOptimWrapper(OptimWrapper):
     Args:
         devices: Device types with mixed precision. ``'cpu'`` is not among them by default, because
             most processors emulate bfloat16, at least ten times slower than fp32.
-        cast_together: Cast all weights of layers in one operation, and all their gradients in
-            another. The results are those of autocast, which casts one tensor at a time.
+        cast_together: Cast all weights of a segmentor's layers in one operation, and all their
+            gradients in another. The results are those of autocast, which casts one tensor at a
+            time. Set it to False for a network that switches autocast off around a layer.
         half_parts: Names of modules that compute in bfloat16 throughout, such as ``'backbone'``.
             They take less time and memory, but round more often than with autocast: see
             :class:`~depthda.engine.optimizers.half_weights.HalfWeights`.

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from mmengine.utils import is_list_of
+from mmseg.models.segmentors.base import BaseSegmentor
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -60,8 +61,20 @@ class HalfWeights:
 
     @contextmanager
     def used_by(self, model: nn.Module) -> Iterator[None]:
-        """Let the modules of a model read weights in bfloat16; afterwards they have their own."""
+        """Let the modules of a segmentor read weights in bfloat16; afterwards they have their own.
+
+        Other models are left to autocast: some of them update or freeze weights in their forward
+        pass, or run a critic in fp32.
+        """
         model = unwrapped(model)
+        if not isinstance(model, BaseSegmentor):
+            if self.parts:
+                raise UserError(
+                    f'half_parts of optim_wrapper is for segmentors, but the model is a '
+                    f'{type(model).__name__}: remove half_parts.'
+                )
+            yield
+            return
         halves = [self._part(model, name) for name in self.parts]
         places = _places(model, halves)
         weights = [module._parameters[name] for module, name in places]
@@ -79,13 +92,20 @@ class HalfWeights:
 
     def _part(self, model: nn.Module, name: str) -> nn.Module:
         try:
-            return model.get_submodule(name)
+            part = model.get_submodule(name)
         except AttributeError as error:
             names = ', '.join(child for child, _ in model.named_children())
             raise UserError(
                 f'half_parts of optim_wrapper names {name!r}, which {type(model).__name__} does '
                 f'not have: choose from {names}, or a module inside one of them.'
             ) from error
+        if any(type(module).__name__.startswith('Checkpointed') for module in part.modules()):
+            raise UserError(
+                f'half_parts of optim_wrapper: {name} computes its features again in the backward '
+                'pass, which would then use other weights: remove gradient_checkpointing or '
+                'half_parts.'
+            )
+        return part
 
     def _cast(self, weights: list[nn.Parameter]) -> list[Tensor]:
         """Return the weights in bfloat16; frozen ones are cast again only if they have changed."""

@@ -4,13 +4,19 @@ import copy
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
+from mmseg.models.segmentors.base import BaseSegmentor
+from mmseg.registry import MODELS
 from refusals import refusal
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from depthda.engine.optimizers import half_weights
 from depthda.engine.optimizers.autocast_optim_wrapper import AutocastOptimWrapper
 from depthda.engine.optimizers.half_weights import HalfWeights
+from depthda.errors import UserError
+from depthda.models.backbones.transformers_backbone import TransformersBackbone
 
 
 class Net(nn.Module):
@@ -26,6 +32,11 @@ class Net(nn.Module):
     def forward(self, x):
         x = self.stem(x).movedim(1, -1)
         return self.head((x + self.scale * self.body(x)).movedim(-1, 1))
+
+
+@pytest.fixture(autouse=True)
+def any_module_is_a_segmentor(monkeypatch):
+    monkeypatch.setattr(half_weights, 'BaseSegmentor', nn.Module)
 
 
 @pytest.fixture
@@ -157,6 +168,40 @@ def test_on_another_device_nothing_is_cast(net):
         assert net.body[0].weight.dtype == torch.float32
 
 
+def test_other_models_are_left_to_autocast(net, monkeypatch):
+    """They may move a teacher's weights or freeze a critic's in their forward pass."""
+    monkeypatch.setattr(half_weights, 'BaseSegmentor', BaseSegmentor)
+    with HalfWeights().used_by(net):
+        assert net.head.weight.dtype == torch.float32
+    with pytest.raises(UserError, match='half_parts of optim_wrapper is for segmentors'):
+        HalfWeights(['body']).used_by(net).__enter__()
+    segmentor = MODELS.build(Config.fromfile('configs/sample/upernet_tiny_u2r.py').model)
+    with HalfWeights().used_by(segmentor):
+        assert segmentor.decode_head.conv_seg.weight.dtype == torch.bfloat16
+
+
+def checkpointed():
+    arch = dict(model_type='convnext', depths=[1, 1, 2, 1], hidden_sizes=[4, 8, 8, 8])
+    arch |= dict(drop_path_rate=0.3, layer_scale_init_value=1.0)
+    settings = dict(out_indices=(1, 2, 3, 4), gradient_checkpointing=True)
+    torch.manual_seed(0)
+    return TransformersBackbone(arch, **settings)
+
+
+def test_recomputed_features_have_the_same_gradients():
+    gradients = {}
+    for together in (False, True):
+        backbone = checkpointed()
+        wrapper = wrapper_of(backbone, cast_together=together)
+        torch.manual_seed(1)
+        with wrapper.optim_context(backbone):
+            loss = sum(f.float().square().mean() for f in backbone(torch.rand(2, 3, 64, 64)))
+        wrapper.backward(loss)
+        gradients[together] = [p.grad for p in backbone.parameters() if p.grad is not None]
+    assert len(gradients[True]) == len(gradients[False]) > 20
+    assert all(map(torch.equal, gradients[True], gradients[False]))
+
+
 def test_wrong_parts_are_refused(net):
     assert "half_parts='body' of optim_wrapper must be a list" in refusal(HalfWeights, 'body')
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
@@ -170,3 +215,6 @@ def test_wrong_parts_are_refused(net):
         "half_parts of optim_wrapper names 'tail', which Net does not have: choose from stem, "
         'body, head, or a module inside one of them.'
     )
+    net.body = nn.Sequential(checkpointed())
+    message = refusal(HalfWeights(['body']).used_by(net).__enter__)
+    assert message.endswith('remove gradient_checkpointing or half_parts.')
