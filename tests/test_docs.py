@@ -12,6 +12,7 @@ from depthda.cli import tool_parser
 from depthda.config_files import find_config
 from depthda.engine.launch import load_config
 from depthda.experiments.tables.table import load_table
+from depthda.io.files import read_json
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / 'docs/logging.md').read_text()
@@ -159,3 +160,18 @@ def test_the_costs_of_adaptation_are_those_measured():
                 assert key not in ms
             else:
                 assert float(cell) == round(ms[key] / first[base], 1), (title, network)
+
+
+def test_the_page_of_costs_has_its_table_and_its_measurements():
+    page = (ROOT / 'docs/cost.md').read_text()
+    assert (ROOT / 'docs/tables/cost.md').read_text().strip() in page
+    (test,) = read_json(ROOT / 'docs/tables/half-test.json')
+    for share, text in ((test['equal'], '99.75 %'), (test['equal_if_clear'], '99.995 %')):
+        digits = len(text.split('.')[1].split()[0])
+        assert f'{100 * share:.{digits}f} %' == text and text in page
+    assert f'{test["miou_bf16"]:.2f} instead of {test["miou_fp32"]:.2f}' in page
+    runs = read_json(ROOT / 'docs/tables/half-parts.json')['runs']
+    for config in dict.fromkeys(run['config'] for run in runs):
+        of_config = [run for run in runs if run['config'] == config]
+        half, autocast = (sum(run[key] for run in of_config) for key in ('half_parts', 'autocast'))
+        assert len(of_config) == 3 and f'{100 * (half / autocast - 1):+.1f} %' in page

@@ -63,7 +63,7 @@ def chosen_classes(labels: Tensor, keys: Tensor) -> Tensor:
 
     Of the classes that an image shows, those with the smallest ``keys`` (N, K) are chosen.
     """
-    keys = F.pad(keys.to(labels.device), (0, 1))
+    keys = F.pad(keys.to(labels.device, non_blocking=True), (0, 1))
     pixels = labels.clamp(max=keys.shape[1] - 1).flatten(1)
     present = torch.zeros_like(keys, dtype=torch.bool).scatter(1, pixels, True)
     present[:, -1] = False  # ignored pixels

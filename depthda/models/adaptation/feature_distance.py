@@ -86,4 +86,6 @@ class FeatureDistance(nn.Module):
         one_hot = F.one_hot(labels.masked_fill(labels == IGNORED, num_classes), num_classes + 1)
         shares = F.adaptive_avg_pool2d(one_hot.permute(0, 3, 1, 2).float(), tuple(size))
         chosen = range(num_classes) if self.classes is None else self.classes
-        return (shares[:, list(chosen)] >= self.majority).any(1).float()
+        # A list as an index would be copied to the GPU, for which the CPU would wait.
+        shares = torch.stack([shares[:, index] for index in chosen], 1)
+        return (shares >= self.majority).any(1).float()

@@ -65,7 +65,8 @@ class MaskedConsistency(nn.Module):
         """Hide random blocks of images (N, C, H, W)."""
         size = [-(-side // self.block) for side in images.shape[2:]]
         coarse = draw_or_default(draw, len(images))(1, *size) < self.ratio
-        large = F.interpolate(coarse.float().to(images.device), scale_factor=self.block) > 0.5
+        coarse = coarse.float().to(images.device, non_blocking=True)
+        large = F.interpolate(coarse, scale_factor=self.block) > 0.5
         hidden = large[:, :, : images.shape[2], : images.shape[3]]
         optical = images[:, :bands].masked_fill(hidden, 0)
         depth = images[:, bands:]

@@ -140,5 +140,7 @@ class DepthDropout(nn.Module):
         """Augment images (N, C, H, W), whose channels after the first ``len(mean)`` are depth."""
         bands = len(mean)
         hidden = draw_or_default(draw, len(images))(1, 1, 1) < self.prob
-        depth = images[:, bands:].masked_fill(hidden.to(images.device), torch.nan)
+        depth = images[:, bands:].masked_fill(
+            hidden.to(images.device, non_blocking=True), torch.nan
+        )
         return torch.cat([images[:, :bands], depth], 1)
