@@ -1,4 +1,4 @@
-"""ST-UNet's two encoders: a Swin transformer beside a CNN, which it informs at each stage."""
+"""ST-UNet's two encoders: a CNN, and a Swin transformer that informs it at each stage."""
 
 from collections.abc import Sequence
 
