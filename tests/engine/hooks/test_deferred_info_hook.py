@@ -11,9 +11,9 @@ from depthda.engine.launch import train
 CONFIG = 'configs/sample/upernet_tiny_u2r.py'
 
 
-def run(folder, short_run, hook, **options):
-    """Train for four steps with checkpoints after two, and an interval that fits neither."""
-    options = short_run | {'default_hooks.logger.interval': 3} | options
+def run(folder, short_run, hook):
+    """Train for four steps; the first checkpoint is written before anything is logged."""
+    options = short_run | {'default_hooks.logger.interval': 3, 'train_cfg.val_interval': 4}
     options['default_hooks.runtime_info.type'] = hook
     train(CONFIG, str(folder), cfg_options=options)
     (log,) = folder.glob('*/vis_data/scalars.json')
