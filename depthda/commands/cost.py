@@ -1,9 +1,9 @@
 """Tell the memory and the time that a training or test needs, without a GPU.
 
-One iteration is run with its hooks on fake CUDA tensors, which have shapes but no values. Every
-operation is counted, and the data sheet of a card gives the least time that it takes. Nothing is
-measured: kernels may be slower, and loading data and validation are not included. No images and no
-pretrained weights are needed.
+One iteration is run with its hooks on fake CUDA tensors, which have shapes but no values, and every
+operation is counted. The memory is what its tensors need. The times are estimates from the data
+sheet of a card and from measurements on one machine (docs/cost.md); loading data and validation are
+not included. No images and no pretrained weights are needed.
 """
 
 from argparse import ArgumentParser, Namespace

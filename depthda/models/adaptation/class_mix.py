@@ -83,14 +83,15 @@ def match_depth(depth: Tensor, other: Tensor) -> Tensor:
     Missing values (NaN) stay missing. If the map in ``other`` has no values, the depth map does not
     change.
     """
-    return torch.stack([_match(*pair) for pair in zip(depth, other, strict=True)])
-
-
-def _match(depth: Tensor, other: Tensor) -> Tensor:
-    values, target = (part[part.isfinite()] for part in (depth, other))
-    if not len(values) or not len(target):
-        return depth
-    low, middle, high = values.quantile(values.new_tensor([0.25, 0.5, 0.75]))
-    other_low, other_middle, other_high = target.quantile(target.new_tensor([0.25, 0.5, 0.75]))
+    low, middle, high = _quartiles(depth)
+    other_low, other_middle, other_high = _quartiles(other)
     ratio = (other_high - other_low) / (high - low).clamp(min=torch.finfo(depth.dtype).tiny)
-    return (depth - middle) * ratio.clamp(1 / _MAX_RATIO, _MAX_RATIO) + other_middle
+    matched = (depth - middle) * ratio.clamp(1 / _MAX_RATIO, _MAX_RATIO) + other_middle
+    return torch.where((middle + other_middle).isfinite(), matched, depth)
+
+
+def _quartiles(depth: Tensor) -> Tensor:
+    """Return the three quartiles of each map (N, H, W) as (3, N, 1, 1); NaN without values."""
+    values = depth.where(depth.isfinite(), torch.nan).flatten(1)
+    shares = torch.linspace(0.25, 0.75, 3, dtype=depth.dtype, device=depth.device)
+    return values.nanquantile(shares, dim=1)[..., None, None]
