@@ -39,7 +39,7 @@ def height_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def pack(folder: Path, path: Path, compression: int = zipfile.ZIP_DEFLATED) -> Path:
-    """Write the files of ``folder`` to a zip, below the folder's name as in the downloads."""
+    """Write the files of ``folder`` to a zip, in which paths start with the folder's name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, 'w', compression=compression) as archive:
         for file in sorted(folder.rglob('*')):

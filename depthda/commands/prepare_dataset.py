@@ -18,8 +18,8 @@ EXAMPLES = (
 )
 _ABOUT_LOVEDA = (
     'Unpack LoveDA, and check the number and sizes of the images and the values of the labels. '
-    'Urban and Rural stay separate, even if a converter has merged them. An interrupted run '
-    'continues where it stopped. The exit status is 1 if something is missing.'
+    'Urban and Rural are written to separate folders, even if a converter has merged them. An '
+    'interrupted run continues where it stopped. The exit status is 1 if something is missing.'
 )
 _ABOUT_ISPRS = (
     'Cut orthophotos, label images and surface models of ISPRS Potsdam or Vaihingen into aligned '
@@ -80,11 +80,13 @@ def _add_isprs(parser: ArgumentParser) -> None:
     text = 'areas to cut, such as 2_10 or area1 (default: all)'
     add('--areas', nargs='+', metavar='AREA', help=text)
     prepare_folder.add_nearest_colour(parser)
-    text = 'cut areas again whose files have changed, and remove the depth maps made from them; '
-    text += 'without this option, a run with changed files stops and changes nothing'
+    text = 'recut areas whose files have changed, and remove the depth maps estimated from changed '
+    text += 'images; without this option, a run with changed files stops and changes nothing'
     add('--replace', action='store_true', help=text)
     add('--workers', type=int, default=1, help='number of processes')
-    text = 'orthophotos to cut; Potsdam may have RGBIR files instead, and Vaihingen has only irrg'
+    text = (
+        'orthophotos to cut; for Potsdam, RGBIR files serve for both, and Vaihingen has only irrg'
+    )
     add('--bands', nargs='+', choices=['irrg', 'rgb'], default=['irrg'], help=text)
     text = 'label images: full, no-boundary (the borders of objects are ignored) or none'
     add('--labels', choices=['full', 'no-boundary', 'none'], default='full', help=text)

@@ -1,4 +1,4 @@
-"""Compare OA and kappa by the formulas of the DepthSeg paper with counts by pixel and class."""
+"""Check ``printed_scores`` (formulas of the DepthSeg paper) against a loop over pixels."""
 
 import numpy as np
 import pytest

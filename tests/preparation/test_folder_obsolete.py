@@ -15,7 +15,7 @@ from depthda.preparation import cut
 from depthda.preparation.folder import prepare_folder
 from depthda.preparation.splits import Splits
 
-# With this fixed range, a run on other heights is not refused because its range differs.
+# A fixed range: otherwise a run on other heights would be refused for its range, too early.
 RANGE = dict(depth_range=(50.0, 400.0))
 
 
@@ -173,7 +173,7 @@ def test_an_aborted_run_leaves_no_manifest_and_no_half_image(tmp_path, monkeypat
 
 
 def test_a_killed_replacement_must_be_requested_again(prepared, monkeypatch):
-    """If it is killed while it removes files, no manifest may describe the folder."""
+    """While a replacement removes files, the folder has no manifest, in case the run is killed."""
     out, first, other = prepared
     settings, unlink = other.settings(cut=RANGE), Path.unlink
 
