@@ -91,9 +91,9 @@ def export(model: TrainedModel) -> ExportedProgram:
     """Convert a model to a program that takes any number of images of any size."""
     count, height, width = _EXAMPLE
     example = torch.rand(count, model.bands + model.needs_depth, height, width)
-    # The exporter assumes that no size is 1, because torch may choose other kernels for size 1. Hence
-    # these minima: from 33 pixels on, an image is padded to two strides of 32. A program chooses its
-    # kernels in each run, so the limits are removed below.
+    # The exporter assumes that no size is 1, because torch may choose other kernels for size 1.
+    # Hence these minima: from 33 pixels on, an image is padded to two strides of 32. A program
+    # chooses its kernels in each run, so the limits are removed below.
     sizes = {0: Dim('images', min=2), 2: Dim('height', min=33), 3: Dim('width', min=33)}
     module, images = Program(model).eval(), (example.to(model.device),)
     try:
