@@ -87,7 +87,7 @@ def _run(name: str, prog: str, arguments: Sequence[str]) -> int:
 
 
 def _tolerating_a_closed_pipe(call: Callable[[], int | None]) -> int:
-    """Call a function that prints, and return its status; 0 if its reader, such as `head`, ends."""
+    """Call a function that prints; return its status, or 0 if `head`, say, stops reading early."""
     try:
         status = call() or 0
         sys.stdout.flush()

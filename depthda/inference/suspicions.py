@@ -12,7 +12,8 @@ from depthda.io.grids import Grid
 
 _SIDE = 512  # side of the reduced scene whose values are compared with those of training
 # A band is suspicious if its mean is more than 2 deviations from the mean in training, or if its
-# deviation is less than a fifth of that in training; a pixel size, if it is 1.5 times off.
+# deviation is less than a fifth of that in training. A pixel size is suspicious if it is more than
+# 1.5 times larger or smaller than that in training.
 _FAR_MEAN, _FAR_SPREAD = 2.0, 5.0
 _FAR_SIZE = 1.5
 

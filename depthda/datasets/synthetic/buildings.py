@@ -17,7 +17,8 @@ _ROOFS = (Material.ROOF_CONCRETE, Material.ROOF_BITUMEN, Material.ROOF_TILE, Mat
 class _Style(NamedTuple):
     """How buildings fill the blocks of one kind. Lengths are in metres."""
 
-    # Distance of buildings along the axes u and v of the streets; each block draws that along u.
+    # Distance between buildings along the street axes: a range along u, from which each block
+    # takes a random value, and a fixed value along v.
     spacing: tuple[tuple[float, float], float]
     half_u: tuple[float, float]  # half the length of a building along u
     half_v: tuple[float, float]  # half the length of a building along v

@@ -93,7 +93,7 @@ class BoxLabels(nn.Module):
         logits = target_logits(step)
         pooled = [F.avg_pool2d(logits, size).flatten(2) for size in self.sizes]
         boxes = torch.cat(pooled, 2).log_softmax(1)
-        highest = boxes.amax(1)  # the log-probability of the own label
+        highest = boxes.amax(1)  # the log-probability of a box's most likely class
         confident = highest.detach().exp() > self.threshold
         return dict(loss_boxes=self.weight * masked_mean(-highest, confident))
 

@@ -8,7 +8,7 @@ from mmseg.registry import MODELS
 from torch import nn
 
 import depthda.models.backbones.dual_backbone
-import depthda.models.backbones.transformers_backbone  # noqa: F401  both register
+import depthda.models.backbones.transformers_backbone  # noqa: F401  both imports register backbones
 from depthda.engine.optimizers.stage_decay import StageDecayOptimWrapperConstructor
 from depthda.errors import UserError
 
