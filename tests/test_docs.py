@@ -82,6 +82,18 @@ def test_every_training_step_of_the_page_on_gpus_is_in_its_table():
         assert f'| {" | ".join(shown)} | {row["first_loss"]} → {row["last_loss"]} |' in line
 
 
+def test_the_later_steps_on_a_gpu_are_in_their_table():
+    page = (ROOT / 'docs/benchmarks.md').read_text()
+    path = ROOT / 'docs/tables/training-steps-h200-27-november.json'
+    rows = json.loads(path.read_text())['rows']
+    part = page.split('### With the measures of 27 November')[1].split('\n## ')[0]
+    lines = [line for line in part.splitlines() if line.count('|') == 10][2:]
+    for line, row in zip(lines, rows, strict=True):
+        keys = ('images_per_s', 'peak_gib', 'kernel_ms', 'launches', 'waits')
+        shown = ' | '.join(f'{row[key]:,}' for key in keys)
+        assert f'| {row["ms"]} ' in line and line.endswith(f'| {shown} |')
+
+
 def test_tests_and_options_of_as_released_that_a_difference_names_exist():
     page = (ROOT / 'docs/differences.md').read_text()
     rows = [line.strip('| ').split(' | ') for line in page.splitlines() if line.startswith('| ')]

@@ -32,6 +32,7 @@ def describe(
         loader.batch_size = args.batch
     if args.amp and not args.test:
         use_amp(cfg)
+    is_compiled = _remove_compile_hooks(cfg)
     sizes = args.size or [_TEST_SIDE if args.test else _expected_side(cfg, config)]
     if args.test:
         cost = count_test(cfg, cards, sizes, args.amp)
@@ -48,6 +49,8 @@ def describe(
         too_small = [card for card in cards if not report.fits(cost, card)]
         smaller = _smaller(cfg, too_small, sizes) if too_small else None
         lines += report.advice(cost, smaller, cards, is_half)
+    if is_compiled:
+        lines.append('counted without CompileHook, which saves launches and memory')
     if cost.wait_count and not args.test:
         count = many(cost.wait_count, 'time')
         lines.append(f'the CPU waits {count} for the GPU: --detail shows where')
@@ -55,6 +58,18 @@ def describe(
         lines += ['', *report.details(cost)]
     sums = ('launch_count', 'cast_count', 'wait_count')
     return lines, asdict(cost) | {name: getattr(cost, name) for name in sums}
+
+
+def _remove_compile_hooks(cfg: Config) -> bool:
+    """Remove each CompileHook, because operations inside compiled code are not seen one by one."""
+    named, others = cfg.get('default_hooks') or {}, cfg.get('custom_hooks') or []
+    cfg.default_hooks = {key: hook for key, hook in named.items() if not _compiles(hook)}
+    cfg.custom_hooks = [hook for hook in others if not _compiles(hook)]
+    return len(cfg.default_hooks) + len(cfg.custom_hooks) < len(named) + len(others)
+
+
+def _compiles(hook: dict | None) -> bool:
+    return hook is not None and hook.get('type') == 'CompileHook'
 
 
 def _smaller(cfg: Config, cards: list[GraphicsCard], sizes: list[int]) -> Cost | None:

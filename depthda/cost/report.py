@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from depthda.cost.cards import GraphicsCard
 from depthda.cost.iteration import Cost
 
-# Measured on a machine with an H200 (docs/cost.md): kernels take 1.6 to 2.5 times as long as their
-# bytes and FLOPs need at least, and a CPU takes 12 (if it is fast) to 28 µs to launch an operation.
-_KERNELS, _LAUNCH = (1.6, 2.5), (12e-6, 28e-6)
+# Measured on machines with an H200 (docs/cost.md): kernels take 1.4 to 3.1 times as long as their
+# bytes and FLOPs need at least, and a CPU takes up to 40 µs to launch an operation; a fast one, 12.
+_KERNELS, _LAUNCH = (1.4, 3.1), (12e-6, 40e-6)
 # Memory beyond the tensors: gaps between blocks (a share), workspaces, and the CUDA context.
 _GAPS, _REST_GIB = 1.05, 2.0
 _SHOWN = 12

@@ -27,7 +27,14 @@ from depthda.engine.hooks.collapse_hook import ClassThresholdHook, CollapseHook
 from depthda.engine.hooks.half_test_hook import HalfTestHook
 from depthda.engine.hooks.non_finite_hook import NonFiniteHook
 from depthda.engine.overrides import as_list
-from depthda.engine.prepare import add_outputs, load_config, load_test_config, prepare, use_amp
+from depthda.engine.prepare import (
+    add_outputs,
+    load_config,
+    load_test_config,
+    prepare,
+    set_matmul_precision,
+    use_amp,
+)
 from depthda.engine.resume import Start, find_start
 from depthda.engine.run_end import (
     FirstIterationHook,
@@ -160,6 +167,7 @@ def test(
         out = os.path.join(cfg.work_dir, 'predictions')
     add_outputs(cfg, tta, out, show_dir, save_depth)
     start, begun, started = Start(str(checkpoint)), FirstIterationHook(), time.time()
+    set_matmul_precision(cfg)
 
     with quiet_console(), remove_outputs_on_mistake(cfg, begun), log_errors(), build_mistakes(cfg):
         runner = _build_runner(cfg, start, dump=not _holds_training(cfg))

@@ -117,6 +117,18 @@ def use_amp(cfg: Config) -> None:
             )
 
 
+def set_matmul_precision(cfg: Config) -> None:
+    """On a GPU, multiply matrices of a test as precisely as ``env_cfg`` says."""
+    precision = cfg.get('env_cfg', {}).get('matmul_precision', 'highest')
+    if precision not in ('highest', 'high', 'medium'):
+        raise UserError(
+            f"env_cfg.matmul_precision={precision!r} is not a precision: choose 'highest', 'high' "
+            "(TF32) or 'medium' (bfloat16)."
+        )
+    if torch.cuda.is_available():
+        torch.set_float32_matmul_precision(precision)
+
+
 def use_tta(cfg: Config) -> None:
     """Test with the average of the predictions for the transforms in ``tta_pipeline``."""
     for key, base in (('tta_model', 'default_runtime.py'), ('tta_pipeline', 'datasets/')):

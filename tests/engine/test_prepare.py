@@ -8,7 +8,7 @@ from refusals import refusal
 
 from depthda.engine.checks.output_check import check_outputs
 from depthda.engine.optimizers.autocast_optim_wrapper import AutocastOptimWrapper
-from depthda.engine.prepare import load_config, prepare, use_amp, use_tta
+from depthda.engine.prepare import load_config, prepare, set_matmul_precision, use_amp, use_tta
 from depthda.errors import UserError
 
 ROOT = Path(__file__).parents[2] / 'configs'
@@ -145,3 +145,14 @@ def test_critics_may_be_unused_in_the_warm_up(monkeypatch, name, warm_up, unused
     settings = cfg if gpu else cfg.model_wrapper_cfg
     assert ('model_wrapper_cfg' in cfg) != gpu
     assert settings.get('find_unused_parameters', False) == unused
+
+
+@pytest.mark.parametrize('has_gpu', [True, False])
+def test_the_precision_of_matrix_products_is_set_only_on_a_gpu(monkeypatch, has_gpu):
+    chosen = []
+    monkeypatch.setattr('torch.cuda.is_available', lambda: has_gpu)
+    monkeypatch.setattr('torch.set_float32_matmul_precision', chosen.append)
+    set_matmul_precision(load_config('configs/sample/upernet_tiny_u2r.py'))
+    assert chosen == (['high'] if has_gpu else [])
+    with pytest.raises(UserError, match="'fast' is not a precision: choose 'highest'"):
+        set_matmul_precision(Config(dict(env_cfg=dict(matmul_precision='fast'))))

@@ -129,7 +129,14 @@ def test_finished_tiles_are_kept_and_missing_ones_are_translated(
 ):
     out = tmp_path / 'again'
     translate(CONFIG, checkpoint, out, batch_size=3, cfg_options=options)
-    assert files(out) == files(translated)
+    made, expected = files(out), files(translated)
+    assert made.keys() == expected.keys()
+    for name, content in made.items():
+        if torch.cuda.is_available() and 'images' in name:  # sums are in another order each time
+            pixels, wanted = (cv2.imread(str(root / name)) for root in (out, translated))
+            assert np.abs(pixels.astype(int) - wanted).max() <= 1
+        else:
+            assert content == expected[name]
     paths = sorted(out.rglob('*.png'))
     gone, kept = paths[::5], [path for n, path in enumerate(paths) if n % 5]
     for path in gone:

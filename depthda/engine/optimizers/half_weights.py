@@ -80,13 +80,16 @@ class HalfWeights:
         weights = [module._parameters[name] for module, name in places]
         for (module, name), half in zip(places, self._cast(weights), strict=True):
             module._parameters[name] = half
+        forwards = [half.__dict__.get('forward') for half in halves]
         for half in halves:
             half.forward = partial(_without_autocast, half.forward, weights[0].device.type)
         try:
             yield
         finally:
-            for half in halves:
+            for half, forward in zip(halves, forwards, strict=True):
                 del half.forward  # that of the class is found again
+                if forward is not None:  # a compiled one
+                    half.forward = forward
             for (module, name), weight in zip(places, weights, strict=True):
                 module._parameters[name] = weight
 
