@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from functools import partial
 
 from depthda.cli import add_range, help_texts, picked
-from depthda.commands import prepare_folder
+from depthda.commands import prepare_folder, prepare_pack
 
 _LOVEDA = '%(prog)s Train.zip Val.zip Test.zip --out data/loveda'
 _ISPRS = (
@@ -34,6 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     texts = help_texts(_ABOUT_ISPRS, *_ISPRS)
     _add_isprs(datasets.add_parser('isprs', help='ISPRS Potsdam and Vaihingen', **texts))
     prepare_folder.add_parsers(datasets)
+    prepare_pack.add_parser(datasets)
 
 
 def run(args: Namespace) -> int:

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import Compose
 from mmseg.datasets import BaseSegDataset
+from mmseg.datasets.transforms import RandomCrop
 from mmseg.registry import DATASETS
 
 from depthda.datasets.checks.image_check import image_check, named_if_damaged
+from depthda.datasets.packed import PackedTiles
 from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.datasets.pipeline_check import check_pipeline
+from depthda.datasets.transforms.load_depth import LoadDepth
 from depthda.errors import UserError
 from depthda.io.files import read_lines
 from depthda.randomness import seeded
@@ -48,9 +51,11 @@ class RGBDSegDataset(BaseSegDataset):
         img_suffix, seg_map_suffix, depth_suffix: Ending of the file names (``'_RGBIR.tif'``); the
             part before it is the stem. None accepts all usual suffixes.
         check: ``'full'`` reads the header of every file, ``'names'`` only compares names.
-        keep_in_memory: Read each file once, and keep what it contains. It must fit into the memory
-            of each worker. Samples are the same as without, as long as no loading transform at the
-            beginning of the pipeline draws random numbers.
+        cache: ``'memory'`` reads each file once, and keeps what it contains, which must fit into
+            the memory of each worker. Anything else is a folder of the same tiles, written by
+            ``depthda prepare-dataset pack``, from which crops are read faster. Samples are the same
+            as without, as long as no loading transform at the beginning of the pipeline draws
+            random numbers.
         **kwargs: Passed to ``BaseSegDataset`` (``data_root``, ``ann_file`` with one stem per line,
             ``metainfo``, ``pipeline`` …).
     """
@@ -70,7 +75,7 @@ class RGBDSegDataset(BaseSegDataset):
         seg_map_suffix: str | None = None,
         depth_suffix: str | None = None,
         check: str = 'full',
-        keep_in_memory: bool = False,
+        cache: str | None = None,
         **kwargs,
     ) -> None:
         folders = dict(self.FOLDERS if data_prefix is None else data_prefix)
@@ -90,7 +95,7 @@ class RGBDSegDataset(BaseSegDataset):
         self.split = split
         self.depth_suffix = depth_suffix
         self.check = check
-        self.keep_in_memory = keep_in_memory
+        self.cache = cache
         super().__init__(
             data_prefix=folders, img_suffix=img_suffix, seg_map_suffix=seg_map_suffix, **kwargs
         )
@@ -133,6 +138,34 @@ class RGBDSegDataset(BaseSegDataset):
         loads = [type(step).__name__.startswith('Load') for step in steps]
         self._loading = [*loads, False].index(False)
         self._kept: dict[str, dict] = {}
+        self._crops = isinstance(next(iter(steps[self._loading :]), None), RandomCrop)
+        self.convert_depth_after_crop(self._crops)
+        self._packed: PackedTiles | None = None
+        if self._fully_initialized:
+            self._open_packed()
+
+    def full_init(self) -> None:
+        super().full_init()
+        self._open_packed()
+
+    def _open_packed(self) -> None:
+        if self.cache not in (None, 'memory') and self._packed is None:
+            self._packed = PackedTiles(self.cache, self)
+
+    @property
+    def loading_steps(self) -> list:
+        return self.pipeline.transforms[: self._loading]
+
+    def convert_depth_after_crop(self, after: bool) -> None:
+        """Let the loading transforms return tiles of which only a crop is converted."""
+        for step in self.loading_steps:
+            if type(step) is LoadDepth:  # LoadControlDepth needs whole tiles
+                step.before_crop = after
+
+    def load(self, info: dict) -> dict:
+        """Return what the loading transforms return for the record of a sample."""
+        with named_if_damaged(info):
+            return Compose(self.loading_steps)(info)
 
     def load_data_list(self) -> list[dict]:
         return self.load_folder(self.data_prefix, self.domain, self.split)
@@ -172,14 +205,17 @@ class RGBDSegDataset(BaseSegDataset):
 
     def prepare_data(self, idx: int) -> dict:
         info = self.get_data_info(idx)
-        with named_if_damaged(info):
-            if not self.keep_in_memory:
+        if self.cache is None:
+            with named_if_damaged(info):
                 return self.pipeline(info)
-            steps, name = self.pipeline.transforms, info['img_path']
+        if self._packed is not None:
+            loaded = self._packed.load(info, self, self._crops)
+        else:
+            name = info['img_path']
             if name not in self._kept:
-                self._kept[name] = Compose(steps[: self._loading])(info)
-            # A transform may change arrays in place.
-            return Compose(steps[self._loading :])(copy.deepcopy(self._kept[name]))
+                self._kept[name] = self.load(info)
+            loaded = copy.deepcopy(self._kept[name])  # a transform may change arrays in place
+        return Compose(self.pipeline.transforms[self._loading :])(loaded)
 
     def read_labels(self, idx: int) -> np.ndarray:
         """Return the label map of a sample, H×W, as the pipeline loads it."""

@@ -37,6 +37,16 @@ def read_depth(
 ) -> np.ndarray:
     """Read a depth map as float32 H×W in [1/65535, 1], 0 where there is no depth.
 
+    See :func:`read_codes` for the files, and :func:`from_codes` for the values of PNGs.
+    """
+    return from_codes(read_codes(path, value_range))
+
+
+def read_codes(
+    path: str | os.PathLike, value_range: tuple[float, float] | None = None
+) -> np.ndarray:
+    """Read a depth map without converting the values of a PNG; :func:`from_codes` does that.
+
     - 16-bit PNG: ``v / 65535``, 0 = no depth.
     - 8-bit PNG: ``(v + 1) / 256``, all valid: 8 bits have no room for "no depth". Three equal
       bands (a grey picture saved as RGB) count as one.
@@ -48,7 +58,7 @@ def read_depth(
     if not path.is_file():
         raise UserError(f'the depth map {path} does not exist: correct the path')
     if path.suffix.lower() == '.png':
-        return _decode_png(path)
+        return _png_codes(path)
     if path.suffix.lower() not in DEPTH_SUFFIXES:
         raise UserError(f'{path} is not a depth map: use {", ".join(DEPTH_SUFFIXES)}')
     with open_raster(path) as raster:
@@ -58,6 +68,13 @@ def read_depth(
             )
         band = raster.read(1, masked=True)
     return normalize_heights(band.data, ~np.ma.getmaskarray(band), value_range)
+
+
+def from_codes(codes: np.ndarray) -> np.ndarray:
+    """Return depth as float32 for what :func:`read_codes` returns, or a part of it."""
+    if codes.dtype == np.uint16:
+        return codes.astype(np.float32) / 65535
+    return (codes.astype(np.float32) + 1) / 256 if codes.dtype == np.uint8 else codes
 
 
 def write_depth(path: str | os.PathLike, depth: np.ndarray) -> None:
@@ -106,7 +123,7 @@ def clipping_warning(clipped: int, known: int, values: str, span: str) -> list[s
     return [f'warning: most {values} are outside {span} and are clipped: choose another range']
 
 
-def _decode_png(path: Path) -> np.ndarray:
+def _png_codes(path: Path) -> np.ndarray:
     codes = read_png(path)
     if codes is None:
         raise UserError(f'the depth map {path} is not a readable PNG: create it again')
@@ -117,6 +134,4 @@ def _decode_png(path: Path) -> np.ndarray:
                 '(or 8-bit) PNG without a colour map'
             )
         codes = codes[..., 0]
-    if codes.dtype == np.uint16:
-        return codes.astype(np.float32) / 65535
-    return (codes.astype(np.float32) + 1) / 256
+    return codes

@@ -28,6 +28,8 @@ _TYPES = {
     'contrast_loss': {'InfoNCELoss': None},
 }
 
+_CACHES = ('keep_in_memory', 'cache')  # former and present argument of datasets
+
 
 def accept_moved(init: Callable) -> Callable:
     """Decorate an ``__init__`` so that it still accepts its former arguments, with a warning.
@@ -75,8 +77,8 @@ def first_form(node: Any) -> Any:
         return type(node)(first_form(item) for item in node)
     if not isinstance(node, Mapping):
         return node
-    # Samples are the same whether or not they are kept in memory.
-    node = {key: first_form(value) for key, value in node.items() if key != 'keep_in_memory'}
+    # Samples are the same whether or not they are cached.
+    node = {key: first_form(value) for key, value in node.items() if key not in _CACHES}
     for old, (argument, key) in _MOVED.get(node.get('type'), {}).items():
         part = node.get(argument)
         if isinstance(part, dict) and key in part:

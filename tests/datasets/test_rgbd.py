@@ -225,7 +225,7 @@ def test_a_seeded_sample_does_not_depend_on_what_ran_before(make_tree):
 @pytest.mark.parametrize('pipeline', [PLAIN, RANDOM])
 def test_samples_kept_in_memory_are_the_same_without_reading_a_file_again(make_tree, pipeline):
     root = make_tree()
-    kept = build(root, pipeline, keep_in_memory=True)
+    kept = build(root, pipeline, cache='memory')
     keys = [SampleKey(index, seed) for seed in (0, 1) for index in range(2)]
     samples = [build(root, pipeline)[key] for key in keys]
     for key in keys[:2]:

@@ -33,7 +33,7 @@ train_dataloader = dict(
             split='Train',
             depth=depth,
             pipeline=source_pipeline,
-            keep_in_memory=True,
+            cache='memory',
         ),
         target=dict(
             type='LoveDARGBD',
@@ -42,7 +42,7 @@ train_dataloader = dict(
             split='Train',
             depth=depth,
             pipeline=target_pipeline,
-            keep_in_memory=True,
+            cache='memory',
         ),
     ),
 )

@@ -14,7 +14,7 @@ train_dataloader = dict(
         split='Train',
         depth=None,
         labels=False,
-        keep_in_memory=True,  # 320 small scenes
+        cache='memory',  # 320 small scenes
         pipeline=[
             dict(type='LoadMultibandImage'),
             dict(type='RandomCrop', crop_size=(128, 128)),

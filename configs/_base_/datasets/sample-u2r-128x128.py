@@ -43,7 +43,7 @@ train_dataloader = dict(
         holdout=dict(part='fit', every=5, block=4),
         depth=depth,
         pipeline=train_pipeline,
-        keep_in_memory=True,  # 80 small tiles
+        cache='memory',  # 80 small tiles
     ),
 )
 val_dataloader = dict(
@@ -84,7 +84,7 @@ target_images = dict(
     depth=depth,
     labels=False,
     pipeline=unlabelled_train_pipeline,
-    keep_in_memory=True,
+    cache='memory',
 )
 val_evaluator = dict(type='SegmentationMetric')
 test_evaluator = dict(type='SegmentationMetric')

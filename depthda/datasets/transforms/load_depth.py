@@ -8,7 +8,8 @@ import numpy as np
 from mmseg.registry import TRANSFORMS
 
 from depthda.datasets.transforms.base import RGBDTransform
-from depthda.depth.maps import DEPTH_SUFFIXES, LOWEST, read_depth
+from depthda.datasets.transforms.uncropped import Uncropped
+from depthda.depth.maps import DEPTH_SUFFIXES, LOWEST, read_codes
 from depthda.errors import UserError, many
 from depthda.io.headers import MAX_BANDS
 
@@ -44,6 +45,7 @@ class LoadDepth(RGBDTransform):
     value_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
+        self.before_crop = False  # a dataset sets it if the next transform is a crop
         bands, heights = self.optical_bands, self.value_range
         if not 1 <= bands <= MAX_BANDS:
             raise UserError(f'optical_bands={bands} of LoadDepth must be from 1 to {MAX_BANDS}')
@@ -69,16 +71,14 @@ class LoadDepth(RGBDTransform):
         if path is None:
             results['img'] = image.astype(np.float32)
             return results
-        depth = read_depth(path, self.value_range)
-        if depth.shape != image.shape[:2]:
+        codes = read_codes(path, self.value_range)
+        if codes.shape != image.shape[:2]:
             raise UserError(
-                f'depth map {path} is {depth.shape[1]}×{depth.shape[0]}, but its image is '
+                f'depth map {path} is {codes.shape[1]}×{codes.shape[0]}, but its image is '
                 f'{image.shape[1]}×{image.shape[0]}: resample the map to the grid of the image'
             )
-        stacked = np.empty((*depth.shape, bands + 1), np.float32)
-        stacked[..., :bands] = image
-        stacked[..., bands] = depth
-        results['img'] = stacked
+        stacked = Uncropped(image, codes)
+        results['img'] = stacked if self.before_crop else stacked[:, :]
         return results
 
     def _find(self, image_path: str | None) -> str | None:

@@ -7,6 +7,7 @@ import numpy as np
 from mmseg.registry import TRANSFORMS
 
 from depthda.datasets.transforms.base import RGBDTransform
+from depthda.datasets.transforms.channels import join, take
 from depthda.errors import UserError
 
 
@@ -34,10 +35,12 @@ class OpticalDistortion(RGBDTransform):
                 raise UserError(f'{name}={(low, high)} of OpticalDistortion must be 0 ≤ low ≤ high')
         if min(self.brightness_delta, self.hue_delta) < 0 or self.value_max <= 0:
             raise UserError('OpticalDistortion needs deltas ≥ 0 and value_max > 0')
+        self.hue_delta = min(self.hue_delta, 180)  # which is any hue
 
     def transform(self, results: dict) -> dict:
-        image = results['img'].astype(np.float32)
-        optical = image[..., : results.get('optical_bands', image.shape[2])]
+        image = results['img']
+        bands = results.get('optical_bands', image.shape[2])
+        optical = take(image, 0, bands)
         if optical.max() > self.value_max:
             raise UserError(
                 f'{results.get("img_path") or "an image"} has values up to {optical.max():g}, but '
@@ -53,24 +56,31 @@ class OpticalDistortion(RGBDTransform):
         hue = np.random.uniform(-self.hue_delta, self.hue_delta)
 
         if applied[0]:
-            self._set(optical, optical + np.float32(brightness))
+            optical = self._clip(np.add(optical, np.float32(brightness), out=optical))
         if applied[1] and not contrast_last:
-            self._set(optical, optical * np.float32(contrast))
-        if (applied[2] or applied[3]) and optical.shape[2] >= 3:
-            self._shift_colour(
-                optical[..., :3], saturation if applied[2] else 1, hue if applied[3] else 0
-            )
+            optical = self._clip(np.multiply(optical, np.float32(contrast), out=optical))
+        if (applied[2] or applied[3]) and bands >= 3:
+            changes = saturation if applied[2] else 1, hue if applied[3] else 0
+            shifted = self._shift_colour(optical[..., :3], *changes)
+            optical = shifted if bands == 3 else join(shifted, take(optical, 3, bands))
         if applied[1] and contrast_last:
-            self._set(optical, optical * np.float32(contrast))
-        results['img'] = image
+            optical = self._clip(np.multiply(optical, np.float32(contrast), out=optical))
+        results['img'] = join(optical, take(image, bands, image.shape[2]))
         return results
 
-    def _set(self, view: np.ndarray, values: np.ndarray) -> None:
-        np.clip(values, 0, self.value_max, out=view)
+    def _clip(self, values: np.ndarray) -> np.ndarray:
+        return np.clip(values, 0, self.value_max, out=values)
 
-    def _shift_colour(self, bgr: np.ndarray, saturation: float, hue: float) -> None:
+    def _shift_colour(self, bgr: np.ndarray, saturation: float, hue: float) -> np.ndarray:
         # For float input in [0, 1], OpenCV returns hue in degrees and saturation in [0, 1].
         hsv = cv2.cvtColor(np.ascontiguousarray(bgr / self.value_max), cv2.COLOR_BGR2HSV)
-        hsv[..., 0] = (hsv[..., 0] + 2 * hue) % 360
-        hsv[..., 1] = np.clip(hsv[..., 1] * saturation, 0, 1)
-        self._set(bgr, cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR) * np.float32(self.value_max))
+        if hue:
+            degrees = hsv[..., 0] + np.float32(2 * hue)
+            # The remainder of 360, which takes six times as long to compute for any number.
+            degrees += np.float32(360) * (degrees < 0)
+            degrees -= np.float32(360) * (degrees >= 360)
+            hsv[..., 0] = degrees
+        if saturation != 1:
+            hsv[..., 1] = np.clip(hsv[..., 1] * np.float32(saturation), 0, 1)
+        shifted = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR, dst=hsv)
+        return self._clip(np.multiply(shifted, np.float32(self.value_max), out=shifted))

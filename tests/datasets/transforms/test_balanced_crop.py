@@ -36,3 +36,23 @@ def test_it_crops_like_random_crop(ratio, ignored):
     # All of it ignored, and smaller than the crop.
     out = BalancedCrop(**settings)(sample(np.full((12, 40), 255, np.uint8)))
     assert out['gt_seg_map'].shape == (12, 28)
+
+
+@pytest.mark.parametrize('ignore_index', [255, 0, -1, 300])
+def test_a_crop_is_balanced_by_the_counts_of_all_its_classes(ignore_index):
+    rng = np.random.default_rng(0)
+    crop = BalancedCrop((40, 50), cat_max_ratio=0.6, ignore_index=ignore_index)
+    outcomes = []
+    for _ in range(200):
+        share = rng.random()
+        labels = np.where(rng.random((40, 50)) < share, 2, rng.integers(0, 5, (40, 50)))
+        # The rows and columns that are sampled have few classes or none.
+        labels[::16, ::16] = rng.choice([1, 3, max(ignore_index, 0)])
+        if rng.random() < 0.2:
+            labels[:] = rng.choice([2, max(ignore_index, 0)])
+        kept = labels[labels != ignore_index]
+        counts = np.unique(kept, return_counts=True)[1]
+        expected = len(counts) > 1 and counts.max() / counts.sum() < 0.6
+        assert crop._is_balanced(labels) == expected
+        outcomes.append(expected)
+    assert 20 < sum(outcomes) < 180
