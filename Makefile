@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help setup demo test smoke lint format clean
+.PHONY: help setup demo test smoke bench lint format clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,6 +24,9 @@ test: $(INSTALLED)  ## run the tests
 
 smoke: $(INSTALLED)  ## run every table of configs/tables/ with tiny stand-ins
 	$(BIN)/python tools/run_experiments.py configs/tables/*.py --smoke --jobs 2
+
+bench: $(INSTALLED)  ## compare loading, metric, windows, contrast and optimiser with the stock way
+	$(BIN)/python docs/scripts/bench.py
 
 lint: $(INSTALLED)  ## check style, and that no package imports from a layer above it
 	$(BIN)/ruff check .

@@ -1,5 +1,7 @@
 """Every config builds at full size on the meta device, and its name agrees with its values."""
 
+import copy
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,8 +27,13 @@ LOVEDA = [path for path in LEAVES if 'loveda' in path.name]
 DIRECTED = [path for path in LOVEDA if '-seg-' not in path.name]
 
 
+@cache
+def load(path: Path) -> Config:
+    return load_config(path)
+
+
 def read(path: Path | str) -> Config:
-    return load_config(ROOT / path)
+    return copy.deepcopy(load(ROOT / path))
 
 
 def labelled(cfg: Config) -> ConfigDict:
@@ -39,10 +46,17 @@ def segmentor(cfg: Config) -> ConfigDict:
     return cfg.model.get('segmentor', cfg.model)
 
 
+_built: dict[str, torch.nn.Module] = {}  # by config; the directions of a method share a model
+
+
 def build(cfg: Config) -> torch.nn.Module:
-    # mmseg's MiT reads a value from a tensor while it is built, which fails on the meta device.
-    with torch.device('cpu' if 'MixVision' in repr(cfg.model) else 'meta'):
-        return MODELS.build(cfg.model)
+    key = repr(cfg.model)
+    if key not in _built:
+        # mmseg's MiT reads a value from a tensor while it is built, so not on the meta device.
+        with torch.device('cpu' if 'MixVision' in key else 'meta'):
+            model = MODELS.build(cfg.model)
+        _built[key] = model.to('meta')  # keeps no weights in memory
+    return _built[key]
 
 
 def millions(model: torch.nn.Module) -> float:

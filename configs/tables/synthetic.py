@@ -1,5 +1,6 @@
 # The models of this project on the synthetic worlds, in both directions: a check of mechanisms, not
-# evidence about LoveDA. synthetic-controls.py shares runs with it and tests what causes the gain.
+# evidence about LoveDA. The table synthetic-controls.py has some of the same runs, and others that
+# test what causes the gain.
 from _base_.synthetic import (
     DIRECTIONS,
     ON_THE_TARGET,

@@ -72,20 +72,20 @@ def _add_files(parser: ArgumentParser) -> None:
     add('--labels', type=Path, metavar='DIR', help=text)
     text = 'attribute of the polygons with the name or the value of the class'
     add('--class-field', metavar='NAME', help=text)
-    text = 'folder of depth maps (PNG) or heights (TIFF) with the same names; without it, the '
-    text += 'command depthda depth can make maps of the images that are written'
+    text = 'folder of depth maps (PNG) or heights (TIFF) with the same names; if you have none, '
+    text += 'leave this out, and later estimate maps of the written images with depthda depth'
     add('--depth', type=Path, metavar='DIR', help=text)
     add('--out', required=True, metavar='DIR', help='folder to write')
     for kind, sample in (('image', '_RGB.tif'), ('label', '_label.tif'), ('depth', '_dsm.tif')):
         add(
             f'--{kind}-suffix',
             metavar='END',
-            help=f'end of the file names if it differs between the files of an image, such as '
-            f'{sample}; files are paired by the part before it (if the end begins with -, write '
-            f'--{kind}-suffix=-x.tif)',
+            help=f'ending of the {kind} file names, such as {sample}, if the names of image, label '
+            'and depth differ in more than the file type. Files are paired by the part of the name '
+            f'before the ending. If the ending begins with -, write --{kind}-suffix=-x.tif',
         )
-    text = 'remove from --out the tiles of other images or settings, and the depth maps made '
-    text += 'from them; without this option, such a folder is not changed'
+    text = 'if --out contains tiles of other images or settings, remove them and the depth maps '
+    text += 'made from them; without this option, such a folder is refused and stays as it is'
     add('--replace', action='store_true', help=text)
     add('--workers', type=int, default=1, help='number of processes')
 
@@ -112,8 +112,8 @@ def add_stride(parser: ArgumentParser) -> None:
 
 
 def add_nearest_colour(parser: ArgumentParser) -> None:
-    text = 'assign the class of the nearest colour to labels in a colour without a class; '
-    text += 'otherwise they are an error'
+    text = 'if the colour of a label pixel belongs to no class, use the class of the nearest '
+    text += 'colour; without this option, such a pixel is an error'
     parser.add_argument('--nearest-colour', action='store_true', help=text)
 
 
@@ -131,8 +131,9 @@ def _add_split_options(parser: ArgumentParser) -> None:
     text = 'splits by share or by lists: train=0.7 val=0.1 test=0.2, or train=train.txt '
     text += 'val=val.txt with one name per line'
     add('--split', nargs='+', metavar='NAME=PART', help=text)
-    text = 'image: at random, with the tiles of an image together; block: cut the area across '
-    text += 'its longer side, on the map if all images are georeferenced'
+    text = 'image: at random, with the tiles of an image together; block: by area. If all images '
+    text += 'are georeferenced in one coordinate system, the area that they cover together is cut '
+    text += 'across its longer side; otherwise each image is cut across its longer side'
     add('--split-by', choices=['image', 'block'], default='image', help=text)
     add('--seed', type=int, help='seed of a --split at random (default: 0)')
 

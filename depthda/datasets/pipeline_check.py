@@ -57,8 +57,8 @@ def check_pipeline(
 def is_random(step: dict) -> bool:
     """Return whether the transform with the config ``step`` changes an image at random.
 
-    A flip with probability 0 or 1 is not random. Test pipelines use it: mmseg flips the prediction
-    back.
+    A flip with probability 0 or 1 is not random: test-time augmentation uses such flips, and flips
+    the prediction back.
     """
     kind = str(step.get('type'))
     if kind == 'RandomFlip' and step.get('prob') in (0, 1):

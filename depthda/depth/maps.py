@@ -4,9 +4,9 @@
 stage                range                             "no depth" is      file
 ==================== ================================= ================== ==========================
 network output       any number, without unit          a separate mask    depth/monocular/estimator
-estimated map        codes 1…65535 span the map        code 0             depth/monocular/folder
+estimated map        codes 1…65535, of this map alone  code 0             depth/monocular/folder
 heights              metres                            a separate mask    depth/surface/model
-map of heights       codes 1…65535 span the dataset    code 0             depth/surface/write
+map of heights       codes 1…65535, of all tiles       code 0             depth/surface/write
 GeoTIFF of heights   physical units                    no-data, mask, NaN depth/maps (reads it)
 in memory, datasets  [1/65535, 1], float32             0                  depth/maps
 model input          (depth - mean) / std              NaN                models/preprocessor
@@ -37,7 +37,7 @@ def read_depth(
 ) -> np.ndarray:
     """Read a depth map as float32 H×W in [1/65535, 1], 0 where there is no depth.
 
-    See :func:`read_codes` for the files, and :func:`from_codes` for the values of PNGs.
+    :func:`read_codes` describes the files, and :func:`from_codes` the values.
     """
     return from_codes(read_codes(path, value_range))
 
@@ -45,11 +45,9 @@ def read_depth(
 def read_codes(
     path: str | os.PathLike, value_range: tuple[float, float] | None = None
 ) -> np.ndarray:
-    """Read a depth map without converting the values of a PNG; :func:`from_codes` does that.
+    """Read a depth map; a PNG is returned as it is stored, and :func:`from_codes` converts it.
 
-    - 16-bit PNG: ``v / 65535``, 0 = no depth.
-    - 8-bit PNG: ``(v + 1) / 256``, all valid: 8 bits have no room for "no depth". Three equal
-      bands (a grey picture saved as RGB) count as one.
+    - PNG of 16 bits, or of 8 bits. Three equal bands (a grey picture saved as RGB) count as one.
     - GeoTIFF: physical units. No-data (tag, mask, NaN, infinity) is no depth; the rest is mapped
       linearly from ``value_range``, or from the map's own minimum and maximum, and clipped. A map
       without relief and without ``value_range`` becomes 0.5.
@@ -71,7 +69,12 @@ def read_codes(
 
 
 def from_codes(codes: np.ndarray) -> np.ndarray:
-    """Return depth as float32 for what :func:`read_codes` returns, or a part of it."""
+    """Return depth as float32 for what :func:`read_codes` returns, or for a part of it.
+
+    - 16 bits: ``v / 65535``, and 0 is no depth.
+    - 8 bits: ``(v + 1) / 256``. All values are depth, because 8 bits have no room for "no depth".
+    - float32 (from a GeoTIFF) does not change.
+    """
     if codes.dtype == np.uint16:
         return codes.astype(np.float32) / 65535
     return (codes.astype(np.float32) + 1) / 256 if codes.dtype == np.uint8 else codes

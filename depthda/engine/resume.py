@@ -99,7 +99,7 @@ def _resumed(cfg: Config, path: str) -> Start:
 
 
 def check_resumed(runner: Runner, checkpoint: dict) -> None:
-    """Refuse to resume with an optimiser, a schedule or a batch size unlike the checkpoint's.
+    """Refuse to resume if the optimiser, schedule or batch size differs from the checkpoint's.
 
     mmengine takes optimiser and schedule from the checkpoint, so other values in the config would
     have no effect. Another batch size would change what a learning rate and an iteration mean.
@@ -149,7 +149,8 @@ def _scheduler_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
             # The type is not saved, but each type has its own set of keys.
             if state.keys() != before.keys():
                 kind = type(scheduler).__name__
-                yield f'another scheduler in {key}.{number}', kind, f'the {key} of that run'
+                shown = f'a scheduler other than {kind} in {key}.{number}'
+                yield shown, kind, f'the {key} of that run'
             if not cfg:
                 continue
             is_list = isinstance(cfg, (list, tuple))

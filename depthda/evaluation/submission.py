@@ -86,7 +86,7 @@ def pack(
 
 
 def check_names(names: Iterable[str], pred_dir: str | Path, out: str | Path, **target: Any) -> None:
-    """Raise the faults of file names that :func:`pack` would raise, before there are predictions.
+    """Check the file names before there are predictions, as :func:`pack` would do afterwards.
 
     ``names`` are the names that the predictions will have. The names of files that are already in
     ``pred_dir`` are checked, too. The other arguments are those of :func:`pack`.
@@ -153,7 +153,7 @@ def _folder_entries(folder: Path) -> list[_Entry]:
 
 def _zip_entries(archive: zipfile.ZipFile) -> list[_Entry]:
     def read(info: zipfile.ZipInfo) -> bytes:
-        # With a limit, because the size that the zip states may be too small.
+        # Read no more than the size that the zip states: the data may unpack to more.
         with archive.open(info) as file:
             return file.read(info.file_size)
 

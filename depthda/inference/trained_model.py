@@ -105,8 +105,8 @@ class TrainedModel:
 def whole_strides(batch: Tensor, bands: int) -> Tensor:
     """Pad normalised images (N, C, H, W) at the bottom and right to multiples of the stride.
 
-    In the padding, optical bands are 0, which is their mean, and depth is missing. The code
-    compares no sizes, so an exported program takes images of any size.
+    In the padding, optical bands are 0, which is their mean, and depth is missing. No branch
+    of the code depends on the size of the images, so an exported program takes images of any size.
     """
     height, width = batch.shape[2:]
     rows, columns = (
@@ -154,8 +154,9 @@ def complete(network: nn.Module, checkpoint: Mapping[str, Any], name: str) -> No
 def build_network(cfg: Config, reads_encoder: bool = True) -> nn.Module:
     """Build the segmentor of a config without reading pretrained weights.
 
-    A frozen encoder whose weights a checkpoint only names reads them from their own file. Without
-    ``reads_encoder``, that file is not read, because the encoder's weights come with the others.
+    There is one exception: a frozen encoder reads its weights from their own file, because a
+    checkpoint usually has only their fingerprint. With ``reads_encoder=False``, that file is not
+    read either; then the encoder's weights must come with the others, as in a bundle.
     """
     model = segmentor_config(cfg.model)
     for _, part in runtime_dicts(Config(dict(model=model)), 'model'):

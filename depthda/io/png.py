@@ -1,7 +1,7 @@
 """Write 16-bit PNG files strip by strip, and store notes in PNG files.
 
-With strips, neither a scene nor its file has to fit into memory. With notes, a map cannot exist
-without its description.
+A map that is written in strips does not have to fit into memory, and neither does its file. A note
+is a text inside the file that describes the map, so the two cannot be separated.
 """
 
 import os

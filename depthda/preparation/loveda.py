@@ -49,7 +49,7 @@ def prepare_loveda(
     workers: int = 4,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[str]:
-    """Write the LoveDA files of zips and folders below ``out``; describe the files still missing.
+    """Write the LoveDA files from zips and folders to ``out``; return what is still missing there.
 
     Every file is checked before it is written. Images must have 1024² pixels and three bands; label
     maps must have the same size and the codes 0 to 7. A file that exists with the right size is
@@ -114,7 +114,10 @@ def missing(out: Path) -> list[str]:
 
 
 def counts(out: str | os.PathLike) -> dict[Subset, tuple[int, int, int]]:
-    """Count per split and domain the images in ``out``, its label maps, and LoveDA's images."""
+    """Return three numbers per split and domain: images, label maps, and all images of LoveDA.
+
+    The first two count the files in ``out``.
+    """
     return {
         subset: (*map(len, _stems(out, subset)), last - first + 1)
         for subset, (first, last) in NUMBERS.items()
@@ -157,9 +160,9 @@ def _is_written(path: Path, file: SourceFile) -> bool:
 
 
 def _check_target(files: Files, out: Path) -> None:
-    """Refuse to write into another dataset, over complete other files, or onto a full disk.
+    """Refuse ``out`` if it has another dataset, different complete files, or too little space.
 
-    An incomplete file is not refused: it is written again.
+    Incomplete files in ``out`` are no reason to refuse it: they are written again.
     """
     if markers := [name for name in _MARKERS_OF_OTHERS if (out / name).exists()]:
         raise UserError(

@@ -23,7 +23,9 @@ LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'), dict(type=
 PACK = dict(type='PackSegInputs', meta_keys=('img_path', 'depth_path', 'ori_shape', 'img_shape'))
 CROP = dict(type='BalancedCrop', crop_size=(24, 32), cat_max_ratio=0.3)
 FLIP = dict(type='RandomFlip', prob=[0.5, 0.3], direction=['horizontal', 'vertical'])
-CUT = dict(type='RandomCutOut', prob=1.0, n_holes=2, cutout_shape=(5, 5), fill_in=0, seg_fill_in=255)
+CUT = dict(
+    type='RandomCutOut', prob=1.0, n_holes=2, cutout_shape=(5, 5), fill_in=0, seg_fill_in=255
+)
 PIPELINES = {
     'crop': [*LOAD, CROP, FLIP, dict(type='OpticalDistortion'), PACK],
     'crop of mmseg, changed in place': [

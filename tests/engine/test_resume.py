@@ -215,7 +215,8 @@ def test_schedulers_that_are_added_or_replaced_are_refused():
 
     added = ('1 scheduler in param_scheduler', '2', SAME)
     assert refused([linear, poly], [linear]) == sentence_about('iter_2.pth', *added)
-    replaced = ('another scheduler in param_scheduler.1', 'CosineAnnealingLR', SAME)
+    other = 'a scheduler other than CosineAnnealingLR in param_scheduler.1'
+    replaced = (other, 'CosineAnnealingLR', SAME)
     assert refused([linear, cosine], [linear, poly]) == sentence_about('iter_2.pth', *replaced)
     name = 'param_scheduler.critics'
     of_part = (f'1 scheduler in {name}', '0', f'the {name} of that run')

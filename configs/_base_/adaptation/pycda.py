@@ -4,7 +4,7 @@ adaptation = dict(
     type='DomainAdaptation',
     terms=[dict(type='BoxLabels', threshold=0.7, weight=0.5), dict(type='ClassPrior')],
 )
-# Rural -> Urban: another threshold; the learning rate is a tenth.
+# Rural -> Urban has another threshold. Its configs also divide the learning rate by ten.
 adaptation_r2u = dict(
     adaptation,
     terms=[dict(type='BoxLabels', threshold=0.5, weight=0.5), dict(type='ClassPrior')],

@@ -19,7 +19,7 @@ Size = tuple[int, int]  # height, width
 # How label maps are recognised among images:
 _SAMPLE = 8  # files that are read in each folder
 _WINDOW = 1024  # side of the window that is read in each file, in pixels
-_LABELS = 32  # a label map has at most so many values, and none above this except 255
+_LABELS = 32  # a label map has at most this many different values, each at most this or 255
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class OpticalReader:
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the image, and where it has data (H×W; None: everywhere).
 
-        A GeoTIFF marks missing data by its no-data tag, mask or alpha band. JPEGs are turned by
-        their EXIF tag, as OpenCV turns them for training. PNGs and TIFFs are read as stored; OpenCV
-        would turn them too, so one with an orientation tag is refused.
+        A GeoTIFF marks missing data by its no-data tag, mask or alpha band. JPEGs are rotated by
+        their EXIF orientation tag, as OpenCV rotates them for training. PNGs and TIFFs are read as
+        stored. OpenCV would rotate those too, so a PNG or TIFF with such a tag is refused.
 
         A pair is appended to ``clipped``: the number of values outside the value range, and the
         number of all values.

@@ -28,6 +28,8 @@ _PACKAGES = {
 }
 _PACKAGES['TensorboardVisBackend'] = ('tensorboard', 'tensorboardX')
 
+_read: dict[str, tuple[dict, dict]] = {}  # by config file: versions of its files, and its values
+
 
 def check_names(path: Path, read_by_children: frozenset[str] | None = None) -> None:
     """Refuse a name that a config file sets again although only its base uses it.
@@ -50,13 +52,36 @@ def check_names(path: Path, read_by_children: frozenset[str] | None = None) -> N
     if names:
         base_values: dict[str, Any] = {}
         for base, _ in base_files:
-            base_values |= Config.fromfile(base).to_dict()
+            base_values |= _values(base)
         is_base = read_by_children is not None
-        _check_uses(path, names, base_values, Config.fromfile(path).to_dict(), is_base)
+        _check_uses(path, names, base_values, _values(path), is_base)
     used = (read_by_children or frozenset()) | frozenset(re.findall(r'_base_\.(\w+)', text))
     for base, library in base_files:
         if library is None:  # 'mmseg::…' cannot be edited by the user
             check_names(Path(base), used)
+
+
+def _values(path: str | Path) -> dict[str, Any]:
+    """Return the values of a config file, which is read again only if it or a base has changed.
+
+    The configs of a table share most of their bases.
+    """
+    files, values = _read.get(str(path), ({}, {}))
+    if not files or files != {file: _version(file) for file in files}:
+        files = {file: _version(file) for file in _with_bases(str(path))}
+        _read[str(path)] = files, Config.fromfile(path).to_dict()
+    return _read[str(path)][1]
+
+
+def _with_bases(path: str) -> set[str]:
+    bases = [Config._get_cfg_path(base, path)[0] for base in Config._get_base_files(path)]
+    return {path}.union(*map(_with_bases, bases))
+
+
+def _version(path: str) -> tuple[int, int]:
+    """Return what changes when a file does."""
+    state = Path(path).stat()
+    return state.st_mtime_ns, state.st_size
 
 
 def _check_uses(

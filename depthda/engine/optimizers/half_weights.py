@@ -61,10 +61,11 @@ class HalfWeights:
 
     @contextmanager
     def used_by(self, model: nn.Module) -> Iterator[None]:
-        """Let the modules of a segmentor read weights in bfloat16; afterwards they have their own.
+        """Let the modules of a segmentor compute with bfloat16 copies of their weights.
 
-        Other models are left to autocast: some of them update or freeze weights in their forward
-        pass, or run a critic in fp32.
+        At the end of the context, they get their own weights back. Other models are left to
+        autocast: some of them update or freeze weights in their forward pass, or run a critic in
+        fp32.
         """
         model = unwrapped(model)
         if not isinstance(model, BaseSegmentor):

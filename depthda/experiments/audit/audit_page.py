@@ -18,7 +18,7 @@ from depthda.io.files import atomic_path
 class Findings(NamedTuple):
     run: TestedRun  # the test with the depth map as it is
     differences: Mapping[str, Mapping[str, Any]]  # by variant: the variant (B) against ``run`` (A)
-    unused: bool  # whether no replacement changes any pixel count
+    unused: bool  # whether the predictions are the same with every replacement of depth
     choices: Sequence[Choice]  # checkpoints that different rules choose
     sentences: Sequence[str]  # the findings in words
 

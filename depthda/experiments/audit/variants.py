@@ -96,7 +96,7 @@ def reads_depth(cfg: Config) -> bool:
 
 
 def _depth_step(cfg: Config, tta: bool) -> tuple[str, dict[str, Any]]:
-    """Return the step of the tested pipeline that loads depth, after its key."""
+    """Return the config key and the settings of the step in the test pipeline that loads depth."""
     key = 'tta_pipeline' if tta else 'test_dataloader.dataset.pipeline'
     try:
         pipeline = cfg.tta_pipeline if tta else cfg.test_dataloader.dataset.pipeline

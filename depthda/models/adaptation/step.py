@@ -98,7 +98,7 @@ class AdaptationStep:
         with recorded_pass(self.segmentor, self._encoded[1]) as record:
             features = self.segmentor.extract_feat(self.target_images)
             for name, head in heads(self.segmentor).items():
-                if '.' not in name:  # names with a dot are copies, which their head runs
+                if '.' not in name:  # a dot: inside a TwinHead, which runs both copies
                     head(features)
         return record
 

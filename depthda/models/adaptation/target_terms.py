@@ -83,7 +83,9 @@ class BoxLabels(nn.Module):
     ) -> None:
         super().__init__()
         if not sizes or min(sizes) < 1:
-            raise UserError(f'sizes={tuple(sizes)} of BoxLabels must be 1 pixel or more each.')
+            raise UserError(
+                f'sizes={tuple(sizes)} of BoxLabels must be one or more sizes of at least 1 pixel.'
+            )
         self.sizes = tuple(sizes)
         self.threshold = threshold
         self.weight = weight

@@ -13,7 +13,7 @@ from torch import Tensor
 from depthda.errors import UserError, first_names
 from depthda.hub import explained, quiet_transformers
 
-if TYPE_CHECKING:  # transformers takes a second to import, so only the functions that use it do so
+if TYPE_CHECKING:  # importing it takes a second, so it is imported inside the functions that use it
     from transformers import PreTrainedConfig, PreTrainedModel
 
 # Norms of the returned features. Classification checkpoints, such as ConvNeXt and Swin on the hub,
@@ -81,7 +81,7 @@ def load_weights(
     model.load_state_dict(state)
     missing = len(report['missing_keys'])
     text = f'{type(model).__name__}: {len(state) - missing} tensors from {weights}'
-    print_log(f'{text}, {missing} with random values' if missing else text, logger='current')
+    print_log(f'{text}, {missing} with initial values' if missing else text, logger='current')
 
 
 def _add_bands(model: 'PreTrainedModel', state: dict[str, Tensor], extra_bands: str) -> None:

@@ -40,7 +40,8 @@ class MultiScaleContrastiveNeck(BaseModule):
     Args:
         fusion: Config of the fusion.
         scale_weights: Weights λ, one per scale.
-        pair: ``'enhanced-rgb'`` (released code) or ``'depth-rgb'`` (plain cross-modal).
+        pair: ``'enhanced-rgb'``, as in the released code of the depth-guided framework, or
+            ``'depth-rgb'``, the plain cross-modal contrast of its paper.
         pool: Side of a cell in positions.
         channels: Output channels of the projections.
         contrast_loss: Config of the loss of one scale, called with anchors and keys (N, L, D) and

@@ -10,7 +10,10 @@ def noisy(seed=0, size=(57, 43), known=0.8):
 
 
 def pixel_by_pixel(heights, valid, half):
-    """Return lowest, highest and mean over the valid pixels of the window, pixel by pixel."""
+    """Take the lowest value in each window, then the highest of these, then their mean.
+
+    Each step replaces each pixel by one value of the valid pixels in the window around it.
+    """
     result = heights.astype(np.float64)
     for summary in (np.min, np.max, np.mean):
         before, result = result, np.zeros(heights.shape)

@@ -123,7 +123,7 @@ def test_without_mixing_and_augmentation_the_student_sees_the_target_once():
 
 
 def test_impossible_settings_are_refused():
-    with pytest.raises(UserError, match=r'sizes=\(\) of BoxLabels must be 1 pixel'):
+    with pytest.raises(UserError, match=r'sizes=\(\) of BoxLabels must be one or more sizes'):
         BoxLabels(sizes=())
     with pytest.raises(UserError, match="prior='city' of ClassPrior must be 'source', 'uniform'"):
         ClassPrior('city')

@@ -45,7 +45,8 @@ def test_the_loss_is_the_mean_error_of_the_other_date(upscale, size):
     pairs = [(0, 1) if first else (1, 0) for first in first_is_known]
     known = torch.stack([dates[first][i] for i, (first, _) in enumerate(pairs)])
     other = np.stack([dates[second][i].numpy() for i, (_, second) in enumerate(pairs)])
-    # In training, batch norm depends on the batch: predict the same one.
+    # In training, batch norm uses the statistics of the batch. So predict from the same images that
+    # the loss used.
     predicted = model(known).detach().numpy()
     assert predicted.shape == (6, 3, size, size)
     expected = np.abs(predicted - area_average(other, size)).mean()
@@ -95,7 +96,8 @@ def test_an_encoder_starts_from_the_weights_of_a_checkpoint(
     path = str(tmp_path / 'iter_1.pth')
     torch.save(dict(meta={}, state_dict=trained.state_dict()), path)
 
-    # Weights that do not fit are left out, and only the log says so.
+    # mmengine raises no error for weights that do not fit: it leaves them out, and only logs this.
+    # So the values are compared below.
     target = Config.fromfile(folder / f'{segmentor}.py').model
     for name in encoders:
         part = target.backbone[name] if name else target.backbone
