@@ -73,9 +73,14 @@ def _compiles(hook: dict | None) -> bool:
 
 
 def _smaller(cfg: Config, cards: list[GraphicsCard], sizes: list[int]) -> Cost | None:
-    """Return the cost of the largest half, quarter, … of the batch that fits every card."""
+    """Return the cost of the largest half, quarter, … of the batch that fits every card.
+
+    Gradients are accumulated, so that an update still learns from as many images.
+    """
+    batch = cfg.train_dataloader.batch_size
     while cfg.train_dataloader.batch_size > 1:
         cfg.train_dataloader.batch_size //= 2
+        cfg.optim_wrapper.accumulative_counts = batch // cfg.train_dataloader.batch_size
         try:
             cost = count_training(cfg, cards, sizes)
         except ValueError:  # batch norm of a single value per channel

@@ -89,7 +89,10 @@ class _FakeRunner(Runner):
 
 
 def count_training(cfg: Config, cards: list[GraphicsCard], sizes: list[int]) -> Cost:
-    """Count a training iteration between two logging intervals, averaged over a critics' cycle."""
+    """Count a training iteration between two logging intervals.
+
+    If iterations differ, because of critics or accumulated gradients, their average is counted.
+    """
     count = cfg.train_dataloader.batch_size
     batch = made_up_batch(cfg, 'train', count, sizes)
     with _runner(cfg) as runner:
@@ -100,7 +103,9 @@ def count_training(cfg: Config, cards: list[GraphicsCard], sizes: list[int]) -> 
         add_needed_hooks(runner, model)
         loop._iter = _quiet_iteration(loop.max_iters)
         runner.message_hub.update_info('iter', loop._iter)
-        cycle = getattr(model, 'n_critic', 1)
+        # Critics learn in some iterations, and with accumulated gradients, weights change in some.
+        accumulated = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
+        cycle = getattr(model, 'n_critic', 1) * accumulated
         with counter:
             _count_weights(counter, model)
             for name in ('before_run', 'before_train', 'before_train_epoch'):

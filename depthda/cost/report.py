@@ -88,7 +88,8 @@ def advice(
         parts = cost.batch // smaller.batch
         yield (
             f'{", ".join(small)}: train_dataloader.batch_size={smaller.batch} with '
-            f'optim_wrapper.accumulative_counts={parts} needs {memory_gib(smaller):.1f} GiB'
+            f'optim_wrapper.accumulative_counts={parts} needs {memory_gib(smaller):.1f} GiB; '
+            f'multiply max_iters by {parts} for as many updates'
         )
     elif small:
         yield (

@@ -144,6 +144,23 @@ def test_the_table_and_the_details(tmp_path):
     assert counts['batch'] == 6 and counts['iterations'] == 300
 
 
+def test_iterations_that_accumulate_gradients_are_averaged(tmp_path):
+    counts = []
+    for number in (1, 2):
+        path = tmp_path / f'{number}.json'
+        words = ['sample/upernet_tiny_u2r', '--card', 'h100', '--json', path, '--cfg-options']
+        call('-m', 'depthda', 'cost', *words, f'+optim_wrapper.accumulative_counts={number}')
+        counts += json.loads(path.read_text()).values()
+    plain, accumulated = counts
+    weights = plain['parameters']
+    assert accumulated['launches']['optimiser'] == round(plain['launches']['optimiser'] / 2)
+    # Half of the iterations add to the gradients, which stay in memory until the next one.
+    assert 'add_' in accumulated['operations']
+    assert not {'zeros', 'zeros_like'} & accumulated['operations'].keys()  # the optimiser's state
+    between = (accumulated['resident_gib'] - plain['resident_gib']) * 2**30
+    assert 0 <= between < 5 * weights
+
+
 def test_a_test_is_counted_with_its_scores(tmp_path):
     path = tmp_path / 'cost.json'
     words = ('sample/upernet_tiny_u2r', '--test', '--size', '128', '--json', path)
@@ -180,7 +197,7 @@ def test_a_batch_that_does_not_fit_gets_advice():
     smaller = cost(batch=1, peak=10.0)
     assert list(report.advice(cost(), smaller, [card], half=True)) == [
         'V100 16 GB: train_dataloader.batch_size=1 with optim_wrapper.accumulative_counts=4 needs '
-        '12.5 GiB',
+        '12.5 GiB; multiply max_iters by 4 for as many updates',
         "V100 16 GB has no bfloat16: set optim_wrapper.type='AmpOptimWrapper' and "
         "optim_wrapper.dtype='float16'",
     ]
