@@ -94,6 +94,20 @@ def test_the_later_steps_on_a_gpu_are_in_their_table():
         assert f'| {row["ms"]} ' in line and line.endswith(f'| {shown} |')
 
 
+def test_the_page_of_benchmarks_has_the_rows_of_make_bench_and_of_the_samples():
+    page = (ROOT / 'docs/benchmarks.md').read_text()
+    for row in read_json(ROOT / 'docs/tables/bench-cpu.json')['rows']:
+        ratios = f'{row["ratio"]:.2f} ({row["low"]:.2f} to {row["high"]:.2f})'
+        line = (
+            f'| {row["part"]}: {row["way"]} | {row["ms"]:.2f} | {ratios} | {row["peak_mib"]:.1f} |'
+        )
+        assert line in page
+    samples = read_json(ROOT / 'docs/tables/samples-cpu.json')
+    part = page.split('## Loading a sample')[1].split('\n## ')[0]
+    for times in (samples['milliseconds'], samples['milliseconds_before']):
+        assert all(f' {ms:.2f} |' in part for ms in times.values() if not isinstance(ms, str))
+
+
 def test_tests_and_options_of_as_released_that_a_difference_names_exist():
     page = (ROOT / 'docs/differences.md').read_text()
     rows = [line.strip('| ').split(' | ') for line in page.splitlines() if line.startswith('| ')]

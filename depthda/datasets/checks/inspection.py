@@ -14,6 +14,7 @@ from depthda.datasets.checks.mask_codes import count_codes, uses_original_codes
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.datasets.transforms.load_depth import LoadDepth
 from depthda.datasets.transforms.load_multiband_image import swapped_bands
+from depthda.datasets.transforms.uncropped import Uncropped
 from depthda.errors import UserError
 from depthda.randomness import SampleKey, derive_seed
 from depthda.workers import worker_pool
@@ -126,6 +127,8 @@ def _load(dataset: RGBDSegDataset, info: dict) -> dict:
             info = step(info)
     if not any(isinstance(step, LoadDepth) for step in loaders):
         info = LoadDepth(optical_bands=np.atleast_3d(info['img']).shape[2])(info)
+    if isinstance(info['img'], Uncropped):
+        info['img'] = info['img'][:, :]
     return info
 
 
