@@ -9,8 +9,10 @@ interrupted at any time.
 import copy
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -18,7 +20,7 @@ import numpy as np
 
 from depthda.datasets.transforms.uncropped import Uncropped
 from depthda.errors import UserError
-from depthda.io.files import atomic_path
+from depthda.io.files import DISK_FULL, atomic_path
 from depthda.io.lock import own_folder
 from depthda.io.tuples import restored, stored
 
@@ -108,7 +110,8 @@ def pack_tiles(
         todo = [(name, info) for name, info in named.items() if name not in done]
         files: dict[str, BinaryIO] = {}
         try:
-            with ThreadPoolExecutor(workers) as pool, open(folder / _INDEX, 'a') as index:
+            index_file = open(folder / _INDEX, 'a', encoding='utf-8')
+            with ThreadPoolExecutor(workers) as pool, index_file as index:
                 for start in range(0, len(todo), _AT_ONCE):
                     part = todo[start : start + _AT_ONCE]
                     # The transforms change what they get.
@@ -118,9 +121,17 @@ def pack_tiles(
                         index.write(json.dumps(line) + '\n')
                         index.flush()
                         progress(number + 1, len(todo))
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+            raise UserError(
+                f'{folder} cannot be written ({error.strerror}): make room, and run the command '
+                'again to continue'
+            ) from error
         finally:
             for file in files.values():
-                file.close()
+                with suppress(OSError):  # what is buffered belongs to a tile without a line
+                    file.close()
     return len(todo)
 
 
@@ -175,7 +186,8 @@ def _read_index(folder: Path) -> tuple[dict, list[dict]]:
 def _about(dataset: 'RGBDSegDataset') -> dict:
     """Return what the content of packed tiles depends on, beside their files."""
     about = dict(
-        loading=[repr(step) for step in dataset.loading_steps],
+        # Without the address in memory, which some transforms have in their description.
+        loading=[re.sub(r' at 0x\w+', '', repr(step)) for step in dataset.loading_steps],
         reduce_zero_label=dataset.reduce_zero_label,
         label_map=dataset.label_map,
     )

@@ -1,5 +1,6 @@
 """Packed tiles give the samples that their files give, and are complete or refused."""
 
+import errno
 import json
 import shutil
 
@@ -9,9 +10,10 @@ import pytest
 import rasterio
 import torch
 from mmengine.config import ConfigDict
-from mmseg.registry import DATASETS
+from mmseg.registry import DATASETS, TRANSFORMS
 from torch.utils.data import DataLoader
 
+from depthda.datasets import packed
 from depthda.datasets.packed import pack_tiles
 from depthda.datasets.transforms.load_depth import LoadDepth
 from depthda.engine.launch import train
@@ -81,12 +83,12 @@ def test_samples_are_those_of_the_files(make_tree, tmp_path, pipeline, depth):
                 raster.write(codes.astype(np.float32) / 7, 1)
     dataset = build(root, pipeline)
     assert pack_tiles(build(root, pipeline), tmp_path / 'packed') == 4
-    packed = build(root, pipeline, cache=str(tmp_path / 'packed'))
+    cached = build(root, pipeline, cache=str(tmp_path / 'packed'))
     expected = samples(dataset)
-    assert_same(samples(packed), expected)
-    assert_same(samples(packed), expected)  # no transform has changed the packed tiles
+    assert_same(samples(cached), expected)
+    assert_same(samples(cached), expected)  # no transform has changed the packed tiles
     if depth == '16 bits':
-        loader = DataLoader(packed, batch_size=None, num_workers=1, sampler=[SampleKey(1, 0)])
+        loader = DataLoader(cached, batch_size=None, num_workers=1, sampler=[SampleKey(1, 0)])
         assert_same(list(loader), expected[1:2])
 
 
@@ -115,6 +117,42 @@ def test_packing_continues_and_adds_tiles(make_tree, tmp_path):
     assert pack_tiles(build(root), folder) == 0
     assert (folder / 'depth.bin').stat().st_size == 4 * 48 * 64 * 2
     assert_same(samples(build(root, cache=str(folder))), samples(build(root)))
+
+
+def test_a_full_disk_stops_packing_with_a_sentence_and_it_continues(
+    make_tree, tmp_path, monkeypatch
+):
+    root, folder = make_tree(), tmp_path / 'packed'
+    write, written = packed._write, []
+
+    def until_full(*arguments):
+        if len(written) == 2:
+            raise OSError(errno.ENOSPC, 'No space left on device')
+        written.append(arguments[2])
+        return write(*arguments)
+
+    monkeypatch.setattr(packed, '_write', until_full)
+    with pytest.raises(UserError, match='No space left on device.*make room, and run the command'):
+        pack_tiles(build(root), folder)
+    monkeypatch.setattr(packed, '_write', write)
+    assert pack_tiles(build(root), folder) == 2
+    assert_same(samples(build(root, cache=str(folder))), samples(build(root)))
+
+
+@TRANSFORMS.register_module()
+class LoadNothing:
+    """Its description contains its address."""
+
+    def __call__(self, results):
+        return results
+
+
+def test_a_loader_without_a_description_of_its_own_is_recognised(make_tree, tmp_path, monkeypatch):
+    monkeypatch.setitem(PIPELINES, 'own', [dict(type='LoadNothing'), *PIPELINES['RGB only']])
+    root = make_tree()
+    pack_tiles(build(root, 'own'), tmp_path / 'packed')
+    cached = build(root, 'own', cache=str(tmp_path / 'packed'))
+    assert_same(samples(cached), samples(build(root, 'own')))
 
 
 def test_other_files_transforms_or_folders_are_refused(make_tree, tmp_path):
