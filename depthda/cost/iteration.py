@@ -11,6 +11,7 @@ from unittest.mock import patch
 import torch
 from mmengine.config import Config
 from mmengine.model import BaseDataPreprocessor
+from mmengine.optim import OptimWrapperDict
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
@@ -104,8 +105,9 @@ def count_training(cfg: Config, cards: list[GraphicsCard], sizes: list[int]) -> 
         loop._iter = _quiet_iteration(loop.max_iters)
         runner.message_hub.update_info('iter', loop._iter)
         # Critics learn in some iterations, and with accumulated gradients, weights change in some.
-        accumulated = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
-        cycle = getattr(model, 'n_critic', 1) * accumulated
+        wrapper = runner.optim_wrapper
+        parts = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+        cycle = getattr(model, 'n_critic', 1) * max(part._accumulative_counts for part in parts)
         with counter:
             _count_weights(counter, model)
             for name in ('before_run', 'before_train', 'before_train_epoch'):

@@ -2,6 +2,7 @@
 
 import ast
 import math
+import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,11 +67,12 @@ def _values(path: str | Path) -> dict[str, Any]:
 
     The configs of a table share most of their bases.
     """
-    files, values = _read.get(str(path), ({}, {}))
+    name = os.path.abspath(path)  # the working directory may change
+    files, _ = _read.get(name, ({}, {}))
     if not files or files != {file: _version(file) for file in files}:
-        files = {file: _version(file) for file in _with_bases(str(path))}
-        _read[str(path)] = files, Config.fromfile(path).to_dict()
-    return _read[str(path)][1]
+        files = {file: _version(file) for file in _with_bases(name)}
+        _read[name] = files, Config.fromfile(name).to_dict()
+    return _read[name][1]
 
 
 def _with_bases(path: str) -> set[str]:
@@ -78,9 +80,11 @@ def _with_bases(path: str) -> set[str]:
     return {path}.union(*map(_with_bases, bases))
 
 
-def _version(path: str) -> tuple[int, int]:
-    """Return what changes when a file does."""
-    state = Path(path).stat()
+def _version(path: str) -> tuple[int, int] | None:
+    """Return what changes when a file does; None if it does not exist any more."""
+    if not os.path.exists(path):
+        return None
+    state = os.stat(path)
     return state.st_mtime_ns, state.st_size
 
 

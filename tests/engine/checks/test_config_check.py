@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from mmengine.config import Config
 from refusals import refusal
@@ -230,3 +232,24 @@ def test_a_loop_has_all_of_its_parts():
 def test_a_seed_that_numpy_refuses_is_refused(seed):
     with pytest.raises(UserError, match=rf'randomness\.seed={seed!r} is not a valid seed'):
         check_numbers(Config(dict(randomness=dict(seed=seed))))
+
+
+def test_a_file_that_has_changed_is_read_again(child, tmp_path, monkeypatch):
+    path, base = child('crop_size = (512, 512)'), tmp_path / 'base.py'
+    check_names(path)
+    base.write_text(BASE.replace('(512, 512)', '(1024, 1024)'))
+    with pytest.raises(UserError, match="'crop_size' in .*child.py has no effect"):
+        check_names(path)
+    base.write_text(BASE)
+    check_names(path)
+    # The same relative path in another folder is another file.
+    for name, size in (('one', '(512, 512)'), ('other', '(1024, 1024)')):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / f'{name}.py').write_text(BASE.replace('(512, 512)', size))
+        (folder / 'child.py').write_text(f"_base_ = './{name}.py'\ncrop_size = (512, 512)\n")
+    monkeypatch.chdir(tmp_path / 'one')
+    check_names(Path('child.py'))
+    monkeypatch.chdir(tmp_path / 'other')
+    with pytest.raises(UserError, match='has no effect'):
+        check_names(Path('child.py'))
